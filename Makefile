@@ -1,0 +1,55 @@
+# make          set up .venv from the exact lock and run the default study
+# make test     set up (if needed) and pass the tests
+# make CONFIG=config/studies/smoke.yaml     another study
+# make check    formatters and linters;  make lock     solve the lock files again
+
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?= config/config.yaml
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
+
+.PHONY: study setup test test-all check format lock plan
+
+study: $(READY)
+	$(SNAKEMAKE) --configfile $(CONFIG)
+
+plan: $(READY)
+	$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules
+
+setup: $(READY)
+
+# The lock holds every package with its hash; the project itself is installed in place.
+$(READY): envs/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"Python 3.11 or newer is needed, {v.major}.{v.minor} was found; name another with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint --configfile config/studies/smoke.yaml
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+# Needs uv (pip install uv). One lock for all platforms and Python versions that are supported.
+lock:
+	uv pip compile pyproject.toml --extra test --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --custom-compile-command "make lock" -o envs/requirements.lock
+	uv pip compile pyproject.toml --extra test --extra dev --extra slurm --universal \
+	  --python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
+	  -o envs/requirements-slurm.lock

@@ -1,0 +1,150 @@
+"""Figures of numbers over the grid and over training."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from repatlas.errors import DataError
+from repatlas.figures import draw, over_grid
+from repatlas.figures.lines import spread
+
+
+def panels(drawing):
+    return [ax for ax in drawing.figure.axes if ax.lines]
+
+
+def test_accuracy_is_that_of_the_tables(study):
+    drawing = draw("accuracy", study)
+    points = drawing.data[drawing.data["series"] == "network"].set_index("run")["value"]
+    runs = study.completed.set_index("run")["test_accuracy"]
+    assert points.to_dict() == runs.to_dict()
+    means = drawing.data[drawing.data["series"] == "mean"].set_index("group")
+    table = study.accuracy.set_index("group")
+    for column, source in (("value", "mean"), ("low", "low"), ("high", "high")):
+        expected = table[f"test_accuracy_{source}"].reindex(means.index)
+        np.testing.assert_array_equal(means[column], expected)
+    assert means["n"].sum() == 7
+    assert "n = 7 networks" in drawing.caption
+    assert "1 of 8 networks did not complete" in drawing.caption
+
+
+def test_every_network_is_a_dot_at_its_depth(study_of):
+    drawing = draw("accuracy", study_of(depths=(8, 14, 38), widths=(1.0,), across="none"))
+    (ax,) = panels(drawing)
+    dots, means = ax.lines
+    assert sorted(set(dots.get_xdata())) == [8, 14, 38]
+    assert len(dots.get_xdata()) == 6
+    assert means.get_xdata().tolist() == [8, 14, 38]
+    assert ax.get_xticks().tolist() == [8, 14, 38]
+    assert ax.get_ylabel() == "Test accuracy (%)"
+    assert ax.get_title(loc="left") == "n = 6 networks"
+
+
+def test_widths_are_colours_with_their_names(study):
+    (ax,) = panels(draw("accuracy", study))
+    assert {text.get_text() for text in ax.texts} == {"width 1", "width 2"}
+    colours = {text.get_text(): text.get_color() for text in ax.texts}
+    assert len(set(map(tuple, colours.values()))) == 2
+    markers = {line.get_marker() for line in ax.lines if line.get_linestyle() != "None"}
+    assert len(markers) == 2
+
+
+def test_a_third_axis_makes_panels(study_of):
+    study = study_of(fractions=(0.25, 1.0), seeds=(0,), across="none")
+    drawing = draw("accuracy", study)
+    titles = [ax.get_title(loc="left") for ax in panels(drawing)]
+    assert titles == ["1/4 of the data\nn = 4 networks", "all data\nn = 4 networks"]
+    limits = {ax.get_ylim() for ax in panels(drawing)}
+    assert len(limits) == 1
+    one = draw("accuracy", study, {"max_columns": 1})
+    assert set(one.data["fraction"]) == {0.25}
+    assert "Of the values of fraction (1/4, all), 1/4 are shown." in one.caption
+
+
+def test_block_metrics_are_those_of_the_tables(study):
+    drawing = draw("block_metrics", study)
+    points = drawing.data[drawing.data["series"] == "network"]
+    table = study.block_metrics.set_index("run")
+    for metric in ("fraction_above", "longest_run"):
+        own = points[points["metric"] == metric].set_index("run")["value"]
+        assert own.to_dict() == table[metric].to_dict()
+    for ax in panels(drawing):
+        assert ax.get_ylim()[0] == 0
+    assert [ax.get_ylabel() for ax in panels(drawing)] == [
+        "Share of ReLU layer\npairs above 0.9 (%)",
+        "Longest run\n(ReLU layers)",
+    ]
+    with pytest.raises(DataError, match=r"No block metrics of 'rsa'.*has cka_minibatch"):
+        draw("block_metrics", study, {"measure": "rsa"})
+
+
+def test_learning_curves_are_those_of_the_table(study):
+    drawing = draw("learning_curves", study)
+    table = study.learning_curves
+    merged = drawing.data.merge(table, on=["run", "epoch"], suffixes=("", "_table"))
+    assert len(merged) == len(table)
+    for metric in ("train_loss", "test_accuracy"):
+        np.testing.assert_array_equal(merged[metric], merged[f"{metric}_table"])
+    assert drawing.data["run"].nunique() == 8
+
+
+def test_curves_join_the_epochs_that_were_evaluated(study):
+    drawing = draw("learning_curves", study, {"width": 1})
+    loss, accuracy = panels(drawing)
+    assert all(line.get_xdata().tolist() == [1, 2, 3] for line in loss.lines)
+    assert all(line.get_xdata().tolist() == [1, 3] for line in accuracy.lines)
+    assert len(loss.lines) == 4
+
+
+def test_a_network_that_diverged_ends_in_a_cross(study):
+    drawing = draw("learning_curves", study, {"depth": 14, "width": 2})
+    loss, _ = panels(drawing)
+    crosses = [line for line in loss.lines if line.get_marker() == "x"]
+    assert [line.get_xdata().tolist() for line in crosses] == [[2]]
+    assert "Crosses: where 1 network diverged." in drawing.caption
+
+
+def test_one_network_is_enough(study_of):
+    study = study_of(depths=(8,), widths=(1.0,), seeds=(0,))
+    for name in ("accuracy", "block_metrics", "learning_curves", "within_by_width"):
+        assert len(draw(name, study).data)
+
+
+def test_a_study_of_another_axis_is_drawn_along_it(study_of):
+    study = study_of(depths=(8,), widths=(1.0,), extra=("learning_rate", (0.01, 0.1)))
+    (ax,) = panels(draw("accuracy", study))
+    assert ax.get_xlabel() == "Learning rate"
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["0.01", "0.1"]
+    np.testing.assert_allclose(ax.get_xticks(), np.log2([0.01, 0.1]))
+    drawing = draw("across_seeds", study)
+    names = {text.get_text() for text in drawing.figure.texts}
+    assert names == {f"ResNet-8, width 1, learning rate {v}" for v in ("0.01", "0.1")}
+
+
+def test_positions_along_an_axis():
+    assert over_grid.positions("depth", np.array([38, 8])) == {8: 8.0, 38: 38.0}
+    assert over_grid.positions("width", [4.0, 1.0, 2.0]) == {1: 0.0, 2: 1.0, 4: 2.0}
+    assert over_grid.positions("init", ["b", "a"]) == {"a": 0.0, "b": 1.0}
+    assert over_grid.positions("flip", [False, True]) == {False: 0.0, True: 1.0}
+
+
+def test_ticks_that_would_touch_are_left_out(study_of):
+    depths = (8, 14, 20, 164)
+    drawing = draw("accuracy", study_of(depths=depths, widths=(1.0,), seeds=(0,), across="none"))
+    assert panels(drawing)[0].get_xticks().tolist() == [8, 20, 164]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0.01, 0.1))
+def test_labels_are_kept_apart_in_order_and_inside(wanted, gap):
+    placed = spread(wanted, gap)
+    order = np.argsort(wanted, kind="stable")
+    steps = np.diff(np.array(placed)[order])
+    assert (steps >= gap * (1 - 1e-9)).all()
+    assert min(placed) >= -1e-9
+    assert max(placed) <= 1 + 1e-9
+
+
+def test_labels_with_room_stay_where_they_belong():
+    assert spread([0.9, 0.1, 0.5], 0.1) == pytest.approx([0.9, 0.1, 0.5])
+    assert spread([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
+    assert spread([1.0, 1.0], 0.1) == pytest.approx([0.9, 1.0])

@@ -1,0 +1,260 @@
+"""Gram matrices against the definitions written out, in float64."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from repatlas import grams
+from repatlas.errors import DataError
+from repatlas.grams import (
+    batch_of,
+    centred_gram,
+    doubly_centred,
+    gram_vector,
+    pack,
+    pairs,
+    u_centre,
+    unpack,
+)
+
+
+def features(n, p, mean=0.0, seed=0, dtype=np.float32):
+    return (np.random.default_rng(seed).standard_normal((n, p)) + mean).astype(dtype)
+
+
+def exact_gram(x):
+    x = x.reshape(len(x), -1).astype(np.float64)
+    x = x - x.mean(axis=0)
+    return x @ x.T
+
+
+def exact_u_centred(x):
+    """U-centring as Székely and Rizzo write it, sum by sum."""
+    k = exact_gram(x)
+    np.fill_diagonal(k, 0)
+    n = len(k)
+    g = np.zeros_like(k)
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                g[i, j] = (
+                    k[i, j]
+                    - k[i].sum() / (n - 2)
+                    - k[:, j].sum() / (n - 2)
+                    + k.sum() / ((n - 1) * (n - 2))
+                )
+    return g
+
+
+def hsic1(k, other):
+    """Equation 5 of Song et al. 2012."""
+    n = len(k)
+    k, other = k.copy(), other.copy()
+    np.fill_diagonal(k, 0)
+    np.fill_diagonal(other, 0)
+    product = k @ other
+    middle = k.sum() * other.sum() / ((n - 1) * (n - 2))
+    return (np.trace(product) + middle - 2 / (n - 2) * product.sum()) / (n * (n - 3))
+
+
+@pytest.mark.parametrize("mean", [0, 10, 100])
+@pytest.mark.parametrize("p", [1, 7, 3000])
+def test_packed_grams_are_the_u_centred_ones(p, mean):
+    x = features(24, p, mean)
+    expected = pack(exact_u_centred(x))
+    scale = np.abs(expected).max()
+    packed, _ = gram_vector(x)
+    assert packed.dtype == np.float32
+    np.testing.assert_allclose(packed, expected, rtol=0, atol=2e-6 * scale)
+    exact, _ = gram_vector(x.astype(np.float64), dtype=None)
+    assert exact.dtype == np.float64
+    np.testing.assert_allclose(exact, expected, rtol=0, atol=1e-12 * scale)
+
+
+def test_blocks_of_features_add_up(monkeypatch):
+    x = features(24, 1000, mean=5, dtype=np.float64)
+    monkeypatch.setattr(grams, "BLOCK", 24 * 70)
+    np.testing.assert_allclose(centred_gram(x), exact_gram(x), rtol=1e-12, atol=1e-10)
+
+
+def test_inner_products_are_the_unbiased_hsic():
+    x, y = features(20, 9, 1, dtype=np.float64), features(20, 5, 2, seed=1, dtype=np.float64)
+    g, _ = u_centre(centred_gram(x))
+    h, _ = u_centre(centred_gram(y))
+    expected = 20 * 17 * hsic1(exact_gram(x), exact_gram(y))
+    assert (g * h).sum() == pytest.approx(expected, rel=1e-10)
+
+
+def test_both_ways_to_the_packed_gram_agree():
+    x = features(32, 50, 3)
+    packed, diagonal = gram_vector(x)
+    g, d = u_centre(centred_gram(x))
+    np.testing.assert_allclose(packed, pack(g), rtol=0, atol=1e-6 * np.abs(g).max())
+    np.testing.assert_allclose(diagonal, d, rtol=1e-5)
+    assert not g.diagonal().any()
+
+
+def test_the_doubly_centred_gram_is_exact_again():
+    x = features(30, 12, 4, dtype=np.float64)
+    hkh = doubly_centred(*gram_vector(x, dtype=None))
+    np.testing.assert_allclose(hkh, exact_gram(x), rtol=0, atol=1e-12 * np.trace(hkh))
+
+
+def test_packing_goes_row_by_row_and_back():
+    g = np.array([[0, 1, 2, 3], [1, 0, 4, 5], [2, 4, 0, 6], [3, 5, 6, 0]], dtype=np.float64)
+    assert pack(g).tolist() == [1, 2, 3, 4, 5, 6]
+    assert (unpack(pack(g), 4) == g).all()
+    assert [batch_of(pairs(n)) for n in (4, 16, 64, 256)] == [4, 16, 64, 256]
+    with pytest.raises(DataError, match=r"7 is no length .* 6 for n = 4"):
+        batch_of(7)
+
+
+@pytest.mark.parametrize("value", [0.1, 3e7, -1e-8, 0.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [7, 100, 256])
+def test_a_constant_layer_is_exactly_zero(value, dtype, n):
+    x = np.broadcast_to(np.array([value, 3 * value, -value], dtype=dtype), (n, 3))
+    assert not centred_gram(x).any()
+    packed, diagonal = gram_vector(x)
+    assert not packed.any()
+    assert not diagonal.any()
+
+
+@pytest.mark.parametrize("mean", [0, 5, 20, 1000])
+def test_the_centred_gram_has_no_mean_left(mean):
+    x = features(60, 90, mean)
+    gram = centred_gram(x)
+    np.testing.assert_allclose(gram, exact_gram(x), rtol=0, atol=1e-6 * np.trace(gram))
+    assert np.abs(gram.sum(axis=0)).max() < 1e-5 * np.trace(gram)
+
+
+def test_a_layer_constant_up_to_rounding_is_zero_and_a_weak_signal_is_not():
+    rng = np.random.default_rng(0)
+    constant = np.float32(0.1) * np.ones((64, 40), dtype=np.float32)
+    last_bit = np.nextafter(constant, np.float32(1), dtype=np.float32)
+    noisy = np.where(rng.random((64, 40)) < 0.5, constant, last_bit)
+    assert not gram_vector(noisy)[0].any()
+    weak = (constant + 1e-5 * rng.standard_normal((64, 40))).astype(np.float32)
+    assert gram_vector(weak)[0].any()
+
+
+def test_examples_at_equal_distances_leave_no_signal():
+    # One-hot features: the Gram is not zero, its U-centred form is, and rounding must not fill it.
+    packed, diagonal = gram_vector(np.eye(48, dtype=np.float32) * 0.3)
+    assert not packed.any()
+    assert diagonal.all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_non_finite_features_give_nan_without_a_warning(bad, recwarn):
+    x = features(8, 5)
+    x[2, 3] = bad
+    packed, _ = gram_vector(x)
+    assert np.isnan(packed).all()
+    assert np.isnan(centred_gram(x)).any()
+    assert not recwarn.list
+
+
+def test_centred_input_is_used_as_it_is():
+    x = features(40, 300, mean=50)
+    x -= x.mean(axis=0)
+    packed, _ = gram_vector(x, centred=True)
+    expected = pack(exact_u_centred(x))
+    np.testing.assert_allclose(packed, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+    # The product of the shifted features themselves, not of features centred once more.
+    shifted = features(8, 3, mean=1, dtype=np.float64)
+    np.testing.assert_allclose(centred_gram(shifted, centred=True), shifted @ shifted.T)
+
+
+def test_shapes_orders_and_dtypes_of_the_input_make_no_difference():
+    x = features(16, 24)
+    expected, _ = gram_vector(x)
+    np.testing.assert_allclose(gram_vector(x.reshape(16, 2, 3, 4))[0], expected)
+    tolerance = {"rtol": 0, "atol": 1e-6 * np.abs(expected).max()}
+    np.testing.assert_allclose(gram_vector(np.asfortranarray(x))[0], expected, **tolerance)
+    picked = np.array([3, 1, 15, 8, 2])
+    chosen, _ = gram_vector(x, rows=picked)
+    np.testing.assert_allclose(chosen, gram_vector(x[picked])[0], **tolerance)
+    np.testing.assert_allclose(
+        gram_vector(x, rows=picked, centred=True)[0],
+        gram_vector(x[picked], centred=True)[0],
+        **tolerance,
+    )
+    small = np.arange(32, dtype=np.int8).reshape(8, 4)
+    np.testing.assert_allclose(centred_gram(small), exact_gram(small), rtol=1e-5)
+    before = x.copy()
+    centred_gram(x)
+    assert (x == before).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (0, 5), (8, 0), ()])
+def test_too_small_input_is_refused(shape):
+    with pytest.raises(DataError, match="at least"):
+        gram_vector(np.zeros(shape, dtype=np.float32))
+
+
+def test_too_small_a_gram_is_refused():
+    with pytest.raises(DataError, match="at least 4"):
+        u_centre(np.eye(3))
+    with pytest.raises(DataError, match="A batch of 3 examples is too small"):
+        gram_vector(np.eye(8), rows=np.array([0, 1, 2]))
+
+
+def test_torch_tensors_on_the_cpu_are_viewed():
+    torch = pytest.importorskip("torch")
+    x = features(16, 24, 2)
+    tensor = torch.from_numpy(x).requires_grad_()
+    assert np.shares_memory(grams._as_matrix(tensor), x)
+    assert (gram_vector(tensor)[0] == gram_vector(x)[0]).all()
+    half = torch.from_numpy(x).to(torch.bfloat16)
+    assert (gram_vector(half)[0] == gram_vector(half.float().numpy())[0]).all()
+
+
+def device_vector(x, **options):
+    """What a CUDA tensor goes through, run on whatever device there is."""
+    torch = pytest.importorskip("torch")
+    tensor = torch.from_numpy(x)
+    if torch.cuda.is_available():
+        tensor = tensor.cuda()
+    settings = {"centred": False, "dtype": np.float32} | options
+    packed, diagonal = grams._torch_gram_vector(tensor, **settings)
+    return packed.cpu().numpy(), diagonal.cpu().numpy()
+
+
+@pytest.mark.parametrize("mean", [0, 100])
+def test_the_device_path_agrees_with_the_host(mean, monkeypatch):
+    x = features(40, 700, mean)
+    monkeypatch.setattr(grams, "CUDA_BLOCK", 40 * 90)
+    packed, diagonal = device_vector(x)
+    expected = pack(exact_u_centred(x))
+    np.testing.assert_allclose(packed, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+    np.testing.assert_allclose(diagonal, gram_vector(x)[1], rtol=1e-5)
+    exact, _ = device_vector(x.astype(np.float64), dtype=None)
+    np.testing.assert_allclose(exact, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+def test_the_device_path_knows_constant_and_broken_layers():
+    assert not device_vector(np.full((50, 9), 0.1, dtype=np.float32))[0].any()
+    x = features(8, 5)
+    x[2, 3] = np.nan
+    assert np.isnan(device_vector(x)[0]).all()
+
+
+def test_the_device_path_ignores_autocast_and_leaves_the_settings_alone():
+    torch = pytest.importorskip("torch")
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    x = features(40, 700)
+    with torch.autocast("cuda" if torch.cuda.is_available() else "cpu", dtype=torch.bfloat16):
+        packed, _ = device_vector(x)
+    np.testing.assert_allclose(packed, device_vector(x)[0])
+    assert matmul.fp32_precision == before
+
+
+def test_grams_import_no_torch():
+    code = "import sys, repatlas.grams; sys.exit('torch' in sys.modules)"
+    path = {**os.environ, "PYTHONPATH": str(Path(grams.__file__).parents[1])}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=path).returncode == 0

@@ -1,0 +1,237 @@
+"""The training protocol: its numbers against independent ones, and its exactness when resumed."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from repatlas.data.dataset import load
+from repatlas.files import read_json
+from repatlas.training import loop
+from repatlas.training.batches import TrainingBatches, as_input
+from repatlas.training.device import choose
+from repatlas.training.optimiser import Optimiser, learning_rate
+
+PAPER = {
+    "epochs": 300,
+    "batch_size": 128,
+    "learning_rate": 0.01,
+    "schedule": "cosine",
+    "momentum": 0.9,
+    "l2": 0.001,
+}
+
+
+def digits_spec(**training) -> dict:
+    return {
+        "data": {"dataset": {"source": "digits"}, "fraction": 0.25, "evaluate_on": "test"},
+        "model": {
+            "architecture": "resnet",
+            "depth": 8,
+            "width": 0.5,
+            "init": "he_normal",
+            "bn_momentum": 0.1,
+        },
+        "training": {
+            **PAPER,
+            "epochs": 4,
+            "batch_size": 32,
+            "crop_padding": 1,
+            "flip": False,
+            "evaluate_every": 2,
+            "precision": "float32",
+            "threads": 1,
+            **training,
+        },
+        "seed": 3,
+    }
+
+
+def test_cosine_is_evaluated_once_an_epoch_and_starts_at_the_full_rate():
+    rates = [learning_rate(PAPER, epoch) for epoch in (0, 150, 299)]
+    assert rates == pytest.approx([0.01, 0.005, 0.005 * (1 + math.cos(math.pi * 299 / 300))])
+
+
+def test_steps_equal_keras_sgd_with_a_changing_rate():
+    """Independent reference in float64 NumPy: v = momentum v - lr (g + 2 l2 w), w += v, with the
+    penalty on the kernel only."""
+    torch.manual_seed(0)
+    network = nn.Linear(5, 3).double()
+    settings = {**PAPER, "epochs": 6, "learning_rate": 0.2, "l2": 0.05}
+    optimiser = Optimiser(network, settings)
+    w, b = network.weight.detach().numpy().copy(), network.bias.detach().numpy().copy()
+    vw, vb = np.zeros_like(w), np.zeros_like(b)
+    rng = np.random.default_rng(0)
+    for epoch in range(6):
+        rate = 0.5 * 0.2 * (1 + np.cos(np.pi * epoch / 6))
+        optimiser.start_epoch(epoch)
+        for _ in range(3):
+            x = rng.standard_normal((7, 5))
+            optimiser.sgd.zero_grad()
+            (network(torch.from_numpy(x)) ** 2).sum().backward()
+            optimiser.sgd.step()
+            y = x @ w.T + b
+            vw = 0.9 * vw - rate * (2 * y.T @ x + 2 * 0.05 * w)
+            vb = 0.9 * vb - rate * 2 * y.sum(0)
+            w, b = w + vw, b + vb
+    np.testing.assert_allclose(network.weight.detach().numpy(), w, rtol=1e-10)
+    np.testing.assert_allclose(network.bias.detach().numpy(), b, rtol=1e-10)
+
+
+def test_every_batch_image_is_a_window_of_the_reflected_original_and_all_windows_occur():
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (8, 3, 9, 8), dtype=np.uint8)
+    batches = TrainingBatches(images, np.arange(8), 8, 2, True, 5, torch.device("cpu"))
+    padded = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="reflect")
+    seen = set()
+    for epoch in range(300):
+        for pixels, labels in batches.epoch(epoch):
+            assert sorted(labels.tolist()) == list(range(8))
+            values = (pixels.numpy() * 255).round().astype(np.uint8)
+            for value, label in zip(values, labels.tolist(), strict=True):
+                found = [
+                    (dy, dx, flip)
+                    for dy in range(5)
+                    for dx in range(5)
+                    for flip in (False, True)
+                    if np.array_equal(
+                        value,
+                        padded[label, :, dy : dy + 9, dx : dx + 8][:, :, :: -1 if flip else 1],
+                    )
+                ]
+                assert len(found) == 1
+                seen.add(found[0])
+    assert len(seen) == 50, "uniform over 5 x 5 offsets and 2 flips"
+
+
+def test_augmentation_has_the_distribution_of_torchvision():
+    """Frequencies of the 50 outcomes against torchvision's per-image transforms (two-sample
+    chi-square, 49 degrees of freedom; 85.4 is the .001 point)."""
+    from torchvision.transforms import v2
+
+    image = np.arange(64, dtype=np.uint8).reshape(1, 1, 8, 8)
+    n = 4000
+    batches = TrainingBatches(
+        np.repeat(image, n, 0), np.zeros(n), n, 2, True, 0, torch.device("cpu")
+    )
+    ours, _ = next(batches.epoch(0))
+    torch.manual_seed(0)
+    transform = v2.Compose(
+        [v2.RandomCrop(8, padding=2, padding_mode="reflect"), v2.RandomHorizontalFlip()]
+    )
+    theirs = torch.stack([transform(torch.from_numpy(image[0])) for _ in range(n)])
+    counts = []
+    for sample in ((ours * 255).round().to(torch.uint8), theirs):
+        keys, numbers = np.unique(sample.reshape(n, -1).numpy(), axis=0, return_counts=True)
+        counts.append(dict(zip(map(bytes, keys), numbers, strict=True)))
+    outcomes = counts[0].keys() | counts[1].keys()
+    assert len(outcomes) == 50
+    pairs = [(counts[0].get(k, 0), counts[1].get(k, 0)) for k in outcomes]
+    assert sum((a - b) ** 2 / (a + b) for a, b in pairs) < 85.4
+
+
+def test_test_images_are_only_scaled():
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8)
+    np.testing.assert_array_equal(
+        as_input(images, torch.device("cpu")).numpy(), images.astype(np.float32) / 255
+    )
+
+
+@pytest.fixture
+def run(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "RESUME_EVERY", 0.0)
+
+    def run(name: str, spec: dict, scratch: str = "scratch", code: str = "a"):
+        device = choose("cpu", 1)
+        folder = tmp_path / name
+        status = loop.train(spec, load(digits), folder, tmp_path / scratch, device, code, name)
+        return status, folder
+
+    return run
+
+
+def files_of(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "hardware.json"}
+
+
+def test_the_same_spec_gives_the_same_bytes(run):
+    assert files_of(run("one", digits_spec())[1]) == files_of(run("two", digits_spec())[1])
+
+
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_interrupted_training_ends_where_uninterrupted_training_does(
+    run, monkeypatch, tmp_path, stop_after
+):
+    whole = files_of(run("whole", digits_spec())[1])
+    original = loop.checkpoint.save
+
+    def save_then_die(value, path):
+        original(value, path)
+        if path.name == "resume.pt" and value["epoch"] == stop_after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.checkpoint, "save", save_then_die)
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", digits_spec(), "cut")
+    assert (tmp_path / "cut" / "resume.pt").exists()
+    monkeypatch.setattr(loop.checkpoint, "save", original)
+    epochs = []
+    original_epoch = loop.Training.run_epoch
+    monkeypatch.setattr(
+        loop.Training, "run_epoch", lambda self: (epochs.append(1), original_epoch(self))
+    )
+    resumed = files_of(run("cut", digits_spec(), "cut")[1])
+    assert len(epochs) == 4 - stop_after, "it went on, it did not start over"
+    assert resumed == whole
+    assert not (tmp_path / "cut" / "resume.pt").exists()
+
+
+@pytest.mark.parametrize("damage", ["other code", "other spec", "torn file"])
+def test_a_resume_checkpoint_of_something_else_is_discarded(run, monkeypatch, tmp_path, damage):
+    original = loop.checkpoint.save
+
+    def save_then_die(value, path):
+        original(value, path)
+        if path.name == "resume.pt":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.checkpoint, "save", save_then_die)
+    other = digits_spec(learning_rate=0.02) if damage == "other spec" else digits_spec()
+    with pytest.raises(KeyboardInterrupt):
+        run("x", other, "scratch", "b" if damage == "other code" else "a")
+    if damage == "torn file":
+        path = tmp_path / "scratch" / "resume.pt"
+        path.write_bytes(path.read_bytes()[:500])
+    monkeypatch.setattr(loop.checkpoint, "save", original)
+    after = files_of(run("y", digits_spec())[1])
+    assert after == files_of(run("fresh", digits_spec(), "other")[1])
+
+
+def test_a_diverging_network_ends_with_a_status_and_a_reason(run):
+    status, folder = run("wild", digits_spec(learning_rate=1e30, epochs=3))
+    assert status["status"] == "diverged"
+    assert "epoch" in status["reason"]
+    assert status["test_accuracy"] is None
+    assert read_json(folder / "status.json") == status
+    assert (folder / "model.pt").exists()
+
+
+def test_networks_learn_the_digits(run):
+    spec = digits_spec(epochs=20, learning_rate=0.1)
+    spec["data"]["fraction"] = 1
+    status, folder = run("learns", spec)
+    logits = np.load(folder / "test_logits.npy")
+    assert logits.shape == (512, 10)
+    assert status["test_accuracy"] > 0.9
+    # Final epoch's accuracy, not the best one's.
+    last = (folder / "curve.csv").read_text().strip().splitlines()[-1].split(",")
+    assert float(last[-1]) == status["test_accuracy"]
+
+
+def test_bfloat16_is_refused_nowhere_but_gives_other_numbers(run):
+    exact = np.load(run("exact", digits_spec())[1] / "test_logits.npy")
+    rounded = np.load(run("rounded", digits_spec(precision="bfloat16"))[1] / "test_logits.npy")
+    assert np.isfinite(rounded).all()
+    assert not np.array_equal(exact, rounded)

@@ -1,0 +1,7 @@
+"""`python -m repatlas`."""
+
+import sys
+
+from repatlas.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""One forward pass over the probe set: Gram matrices of every tapped layer, and the activations."""

@@ -1,0 +1,137 @@
+"""Read a trained network out on a probe set.
+
+Each tapped layer's Gram matrix is made inside the forward pass and only its packed upper triangle
+is kept, so memory stays at the pass itself plus one layer's Gram whatever the width and the
+number of examples. Where activations are wanted too they are written batch by batch.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repatlas.data.order import pass_order
+from repatlas.data.probe import Probe
+from repatlas.grams import gram_vector, pairs
+from repatlas.layers import Layer, layers_of, select
+from repatlas.models.registry import build
+from repatlas.models.taps import tapped
+from repatlas.stores import ActivationWriter, GramWriter, StoredLayer
+from repatlas.training import checkpoint
+from repatlas.training.batches import as_input
+
+
+def load_network(
+    spec: Mapping, run: Path, shape: tuple[int, int, int], device: torch.device
+) -> nn.Module:
+    """The trained network in folder `run`, in inference mode, for images of `shape` (C, H, W)."""
+    weights = checkpoint.load(run / "model.pt")
+    # The head's size is the number of classes it was trained on, whatever is probed now.
+    network = build(spec["model"], shape, len(weights["dense.bias"]), None)
+    network.load_state_dict(weights)
+    return network.to(device=device, memory_format=torch.channels_last).eval()
+
+
+def extract(
+    network: nn.Module,
+    layers: list[Layer],
+    probe: Probe,
+    about: Mapping,
+    grams: Path,
+    activations: Path | None,
+    device: torch.device,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Store the packed Grams, and where `activations` is a path the activations, of `layers`.
+
+    `about` = run, probe hash, batch_size, passes, and what else identifies the stores. Batches are
+    consecutive probe images in the first pass and reshuffled ones (by probe hash and pass) in the
+    others; a short last batch enters the activations but no Gram. `report` is called after each
+    batch with the number done and the total.
+    """
+    size, passes = about["batch_size"], about["passes"]
+    per_pass = len(probe.images) // size
+    gram_writer = GramWriter(
+        grams, {**about, "n_batches": per_pass * passes}, per_pass * passes, len(layers)
+    )
+    keeper = None
+    if activations is not None:
+        n = len(probe.images)
+        keeper = ActivationWriter(activations, {**about, "passes": 1, "n_examples": n}, n)
+    packed = np.empty((len(layers), pairs(size)), np.float32)
+    diagonals = np.empty((len(layers), size))
+    shapes: dict[int, tuple[int, ...]] = {}
+    alive = np.zeros(len(layers), bool)
+    finite = np.ones(len(layers), bool)
+    total = passes * -(-len(probe.images) // size) if keeper else passes * per_pass
+    done = 0
+    for number in range(passes):
+        order = pass_order(probe.hash, number, len(probe.images))
+        for batch in range(-(-len(order) // size)):
+            chosen = order[batch * size : (batch + 1) * size]
+            whole, keep = len(chosen) == size, keeper is not None and number == 0
+            if not (whole or keep):
+                continue
+
+            def receive(index: int, output: Tensor, whole=whole, keep=keep, batch=batch) -> None:
+                shapes[index] = tuple(output.shape[1:])
+                if whole:
+                    gram, diagonal = gram_vector(_examples_first(output))
+                    packed[index], diagonals[index] = _on_host(gram), _on_host(diagonal)
+                    finite[index] &= bool(np.isfinite(packed[index]).all())
+                    alive[index] |= bool(packed[index].any())
+                if keep:
+                    values = output.float().cpu().contiguous().numpy()
+                    keeper.write(index, batch * size, values)
+
+            with torch.inference_mode(), tapped(network, [la.name for la in layers], receive):
+                network(as_input(probe.images[chosen], device))
+            if whole:
+                gram_writer.write(number * per_pass + batch, packed, diagonals)
+            done += 1
+            report(done, total)
+    stored = [
+        StoredLayer(la.name, la.kind, shapes[i], _reason(alive[i], finite[i]))
+        for i, la in enumerate(layers)
+    ]
+    gram_writer.finish(stored)
+    if keeper is not None:
+        keeper.finish(stored)
+
+
+def extract_nothing(
+    layers: list[Layer], about: Mapping, grams: Path, activations: Path | None, status: str
+) -> None:
+    """Stores of a network that has no usable weights: every layer undefined, with the reason."""
+    stored = [StoredLayer(la.name, la.kind, (), f"network {status}") for la in layers]
+    GramWriter(grams, {**about, "n_batches": 0}, 0, len(layers)).finish(stored, status)
+    if activations is not None:
+        ActivationWriter(activations, {**about, "passes": 1, "n_examples": 0}, 0).finish(
+            stored, status
+        )
+
+
+def tapped_layers(spec: Mapping, taps: list[str]) -> list[Layer]:
+    """The layers of a run's network that `taps` names."""
+    every = layers_of(spec["model"])
+    return [every[i] for i in select(every, taps)]
+
+
+def _examples_first(output: Tensor) -> Tensor:
+    """(examples, features) in memory order: a channels_last map is read as it lies, without a copy.
+    A Gram matrix does not depend on the order of the features."""
+    if output.dim() == 4 and not output.is_contiguous():
+        output = output.permute(0, 2, 3, 1)
+    return output.float().reshape(len(output), -1)
+
+
+def _on_host(values: np.ndarray | Tensor) -> np.ndarray:
+    return values.cpu().numpy() if isinstance(values, Tensor) else values
+
+
+def _reason(alive: bool, finite: bool) -> str:
+    if not finite:
+        return "not finite"
+    return "" if alive else "constant over the probe set"

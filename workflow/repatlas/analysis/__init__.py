@@ -1,0 +1,1 @@
+"""From the artifacts of single networks and tiles to the tidy tables of a study."""

@@ -1,0 +1,41 @@
+"""The grid of a study as the analyses read it: one row a network, with its design columns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from repatlas.files import read_json
+
+IDENTITY = ["run", "group"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`runs`: frame with run, group, the design columns and probe; `design`: names of the design
+    columns, seed included; `tiles`: paths of the similarity tables by measure."""
+
+    runs: pd.DataFrame
+    design: list[str]
+    tiles: dict[str, list[str]]
+
+    @property
+    def group_design(self) -> list[str]:
+        """Design columns that the networks of a group share."""
+        return [column for column in self.design if column != "seed"]
+
+    def with_design(self, table: pd.DataFrame) -> pd.DataFrame:
+        """`table` (with a column run) with group and design columns after it."""
+        columns = [*IDENTITY, *self.design]
+        merged = self.runs[columns].merge(table, on="run", how="inner", validate="one_to_many")
+        return merged[columns + [c for c in table.columns if c != "run"]]
+
+    def groups(self) -> pd.DataFrame:
+        """One row a group, with the design columns that its networks share."""
+        return self.runs[["group", *self.group_design]].drop_duplicates("group").reset_index(drop=True)
+
+
+def read_grid(path: Path) -> Grid:
+    """The grid that the workflow wrote for a study."""
+    content = read_json(path)
+    return Grid(pd.DataFrame(content["runs"]), content["design"], content["tiles"])

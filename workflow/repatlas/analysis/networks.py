@@ -1,0 +1,51 @@
+"""Tables of the networks themselves: outcome of every run, accuracy over seeds, learning curves."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from repatlas.analysis.design import Grid
+from repatlas.analysis.statistics import spread
+from repatlas.files import read_json
+
+OUTCOME = [
+    "status",
+    "reason",
+    "epochs",
+    "steps",
+    "train_examples",
+    "parameters",
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+]
+
+
+def runs_table(grid: Grid, runs: Path) -> pd.DataFrame:
+    """One row a network: design, probe, and how its training ended. A network that diverged is a
+    row with that status and its reason, its accuracies undefined."""
+    rows = [{"run": name, **read_json(runs / name / "status.json")} for name in grid.runs["run"]]
+    table = grid.with_design(pd.DataFrame(rows)[["run", *OUTCOME]])
+    for column in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
+        table[column] = pd.to_numeric(table[column])
+    table.insert(2 + len(grid.design), "probe", table["run"].map(grid.runs.set_index("run")["probe"]))
+    return table
+
+
+def accuracy_table(grid: Grid, runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a group: number of networks and of failed ones, and test accuracy (final epoch) over
+    the others: mean, standard deviation, 95 % bootstrap interval of the mean."""
+    counts = runs.groupby("group", sort=False).agg(
+        n=("run", "size"), n_failed=("status", lambda s: int((s != "completed").sum()))
+    )
+    table = grid.groups().merge(counts.reset_index(), on="group")
+    summary = spread(runs, ["group"], ["test_accuracy"]).drop(columns="test_accuracy_n")
+    trained = runs.groupby("group", sort=False)["train_accuracy"].mean().rename("train_accuracy_mean")
+    return table.merge(summary, on="group").merge(trained.reset_index(), on="group")
+
+
+def curves_table(grid: Grid, runs: Path) -> pd.DataFrame:
+    """One row a network and epoch."""
+    parts = [pd.read_csv(runs / name / "curve.csv").assign(run=name) for name in grid.runs["run"]]
+    return grid.with_design(pd.concat(parts, ignore_index=True))

@@ -1,0 +1,108 @@
+"""The command line: one sub-command for each rule of the workflow, also usable by hand.
+
+Only the module of the chosen sub-command is imported, and its imports are what the workflow tracks
+as the code of the rule.
+"""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from repatlas import __version__
+from repatlas.errors import RepatlasError
+
+COMMANDS = {
+    "data": "make a data set's verified arrays, splits and order",
+    "probe": "draw and save an ordered probe set",
+    "train": "train one network",
+    "extract": "store a network's Gram matrices (and activations) on a probe set",
+    "similarity": "compare the networks of one tile",
+    "network_tables": "tables of a study's networks",
+    "similarity_tables": "tables of a study's similarities",
+    "comparison_table": "a study's values beside the paper's",
+    "cost_table": "what each job of a study cost",
+    "figure": "draw one figure of a study",
+    "provenance": "record what a study was made with",
+    "compare": "compare two stores or folders of arrays",
+    "schema": "print the JSON schema of a study file",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser with every sub-command's name and purpose, arguments left to their modules."""
+    top = argparse.ArgumentParser(
+        prog="repatlas",
+        description="Do neural networks of different width, depth and seed learn the same things? "
+        "Each sub-command is one step of the workflow; `snakemake` runs them all.",
+        epilog="`repatlas COMMAND --help` explains a command.",
+    )
+    top.add_argument("--version", action="version", version=f"repatlas {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in COMMANDS.items():
+        commands.add_parser(name, help=purpose, add_help=False)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is 0, or 1 with one message on standard error."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    chosen, _ = parser().parse_known_args(arguments[:1])
+    # Before numpy is imported: one thread unless the caller says otherwise, because numbers of
+    # threads differ in rounding.
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    module = importlib.import_module(f"repatlas.cli.{chosen.command}")
+    own = argparse.ArgumentParser(
+        prog=f"repatlas {chosen.command}",
+        description=textwrap.dedent(module.__doc__ or ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    own.add_argument("--log", type=Path, help="also write all messages to this file")
+    module.add_arguments(own)
+    options = own.parse_args(arguments[1:])
+    _set_up_logging(options.log)
+    try:
+        module.run(options)
+    except RepatlasError as error:
+        logging.getLogger("repatlas").debug("traceback", exc_info=True)
+        logging.getLogger("repatlas").error("%s", error)
+        return error.exit_code
+    except Exception:
+        # A defect of repatlas, not of the user's input: the traceback is the message.
+        logging.getLogger("repatlas").exception("unexpected error")
+        return 70
+    return 0
+
+
+def _set_up_logging(path: Path | None) -> None:
+    """Messages to standard error; all of them, with times and tracebacks, to the log file."""
+    root = logging.getLogger("repatlas")
+    root.setLevel(logging.DEBUG)
+    console = logging.StreamHandler()
+    console.setLevel(logging.INFO)
+    console.setFormatter(_Plain())
+    root.addHandler(console)
+    logging.captureWarnings(True)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(handler)
+        logging.getLogger("py.warnings").addHandler(handler)
+
+
+class _Plain(logging.Formatter):
+    """The message itself; errors say that they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            text = f"repatlas: error: {text}"
+        if record.exc_info and record.levelno >= logging.ERROR:
+            text += "\n" + self.formatException(record.exc_info)
+        return text

@@ -1,0 +1,70 @@
+"""Store a network's Gram matrices, and its activations where wanted, on a probe set."""
+
+import argparse
+import json
+import logging
+import time
+from pathlib import Path
+
+from repatlas.activations.extract import extract, extract_nothing, load_network, tapped_layers
+from repatlas.data.dataset import load
+from repatlas.data.probe import load_probe
+from repatlas.files import read_json, sole_writer
+from repatlas.training.device import choose
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--run", type=Path, required=True, help="folder of the trained network")
+    parser.add_argument(
+        "--dataset", type=Path, required=True, help="folder of the probe's data set"
+    )
+    parser.add_argument("--probe", type=Path, required=True, help="file of the probe set")
+    parser.add_argument("--plan", type=json.loads, required=True, help="batch_size, passes, taps")
+    parser.add_argument("--grams", type=Path, required=True, help="Gram store to write")
+    parser.add_argument("--activations", type=_path, help="activation store to write, if any")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Read the network out."""
+    spec, status = read_json(options.run / "spec.json"), read_json(options.run / "status.json")
+    dataset, plan = load(options.dataset), options.plan
+    probe = load_probe(options.probe, dataset)
+    layers = tapped_layers(spec, plan["taps"])
+    about = {
+        "run": options.run.name,
+        "probe": probe.hash,
+        "batch_size": plan["batch_size"],
+        "passes": plan["passes"],
+    }
+    with sole_writer(options.grams):
+        if status["status"] != "completed":
+            why = f"{status['status']}: {status['reason']}"
+            extract_nothing(layers, about, options.grams, options.activations, why)
+            return
+        device = choose(options.device, spec["training"]["threads"])
+        # The probe may come from another data set; the network's classes are its own.
+        network = load_network(spec, options.run, probe.images.shape[1:], device)
+        progress = _Progress(options.run.name)
+        extract(network, layers, probe, about, options.grams, options.activations, device, progress)
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+class _Progress:
+    """A line every 20 s for the passes that last."""
+
+    def __init__(self, name: str):
+        self.name, self.start, self.last = name, time.monotonic(), time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self.last > 20:
+            self.last = now
+            left = (now - self.start) / done * (total - done)
+            log.info("%s: probe batch %d/%d, about %.0f s left", self.name, done, total, left)

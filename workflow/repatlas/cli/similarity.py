@@ -1,0 +1,35 @@
+"""Compare the networks of one tile, layer by layer, and write one tidy table (Parquet)."""
+
+import argparse
+import json
+from pathlib import Path
+
+from repatlas.errors import StoreError
+from repatlas.files import sole_writer
+from repatlas.similarity.network_pairs import compare_networks, write_table
+from repatlas.stores import open_store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--measure", required=True, help="name of the similarity measure")
+    parser.add_argument(
+        "--tile",
+        type=json.loads,
+        required=True,
+        help="JSON: runs, pairs (positions in runs), layers (compared across networks)",
+    )
+    parser.add_argument("--stores", type=Path, nargs="+", required=True, help="one store a run")
+    parser.add_argument("--output", type=Path, required=True, help="table to write")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the tile."""
+    tile = options.tile
+    stores = [open_store(path) for path in options.stores]
+    for store, name in zip(stores, tile["runs"], strict=True):
+        if store.run != name:
+            raise StoreError(f"The store {store.path} is of network {store.run}, wanted is {name}.")
+    with sole_writer(options.output):
+        pairs = [tuple(pair) for pair in tile["pairs"]]
+        write_table(compare_networks(options.measure, stores, pairs, tile["layers"]), options.output)

@@ -1,0 +1,46 @@
+"""The study's figures, drawn from its tables and nothing else."""
+
+from collections.abc import Callable, Mapping
+
+from repatlas.catalogue import Scalar, figure_settings
+from repatlas.figures import (
+    accuracy,
+    across_architectures,
+    across_seeds,
+    block_metrics,
+    learning_curves,
+    within,
+)
+from repatlas.figures.style import Drawing, save, style
+from repatlas.results import StudyResults
+
+__all__ = ["draw", "save"]
+
+_DRAW: dict[str, Callable[[StudyResults, Mapping[str, Scalar]], Drawing]] = {
+    "within_by_depth": within.by_depth,
+    "within_by_width": within.by_width,
+    "within_by_fraction": within.by_fraction,
+    "across_seeds": across_seeds.draw,
+    "across_architectures": across_architectures.draw,
+    "block_metrics": block_metrics.draw,
+    "accuracy": accuracy.draw,
+    "learning_curves": learning_curves.draw,
+}
+
+
+def draw(name: str, results: StudyResults, settings: Mapping[str, Scalar] | None = None) -> Drawing:
+    """Draw figure `name` of a study.
+
+    Parameters
+    ----------
+    name : one of `repatlas.catalogue.FIGURES`
+    results : the study, from `repatlas.load_study`
+    settings : see `repatlas.catalogue.FIGURE_SETTINGS`; an axis of the grid is a setting too
+
+    Returns the figure (inches at print size), the data frame of exactly what it shows, and its
+    caption. Raises ConfigError for a setting that cannot be used and DataError where the study has
+    no data for this figure.
+    """
+    chosen = figure_settings(name, settings or {}, results.design)
+    with style():
+        return _DRAW[name](results, chosen)

@@ -1,0 +1,183 @@
+"""CKA between two networks of different architecture, a panel a pair.
+
+The form of figure E.1 of Nguyen, Raghu & Kornblith (ICLR 2021).
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from repatlas.catalogue import FIGURES
+from repatlas.errors import DataError
+from repatlas.figures import choice, heatmap, labels
+from repatlas.figures.heatmap import Grid, Panel
+from repatlas.figures.style import Drawing
+from repatlas.results import StudyResults, as_matrix
+
+
+class _Pair(NamedTuple):
+    """Two architectures, the one with fewer weights first, and why this pair is shown."""
+
+    small: pd.Series
+    large: pd.Series
+    why: str
+
+
+def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """One pair of networks for each pair of architectures shown.
+
+    Raises DataError when no two architectures were compared.
+    """
+    runs = choice.select_runs(results, settings)
+    measure = settings["measure"] or results.measures[0]
+    stored = results.pairs(measure)
+    stored = stored[
+        (stored["group_a"] != stored["group_b"])
+        & stored["run_a"].isin(runs["run"])
+        & stored["run_b"].isin(runs["run"])
+    ]
+    if stored.empty:
+        raise DataError(
+            f"No two architectures to compare: the study {results.name} has no similarities "
+            "between them. `comparisons.across_architectures: all`, or a list of pairs, gives them."
+        )
+    total, pairs = _choose(results, runs, stored, settings["max_pairs"])
+    by_name = runs.set_index("run", drop=False)
+    panels, frames = [], []
+    for pair in pairs:
+        small, large = _networks(stored, by_name, pair)
+        frame = results.comparison(small["run"], large["run"], measure, settings["layers"])
+        kinds = frame["kind_a"].unique()
+        axis = labels.layer_axis(kinds[0] if len(kinds) == 1 else "all")
+        panels.append(
+            Panel(
+                pair.why,
+                as_matrix(frame),
+                y_label=f"{axis} of {labels.network(small)},\n{_further(results, runs, small)}",
+                x_label=f"{axis} of {labels.network(large)},\n{_further(results, runs, large)}",
+            )
+        )
+        design = {f"{c}_a": small[c] for c in ["group", *results.design]}
+        design |= {f"{c}_b": large[c] for c in ["group", *results.design]}
+        frames.append(heatmap.plotted(frame, measure, {"shown_as": pair.why, **design}))
+    data = pd.concat(frames, ignore_index=True)
+    norm = heatmap.scale_of(measure, data["value"])
+    n = len(set(data["run_a"]) | set(data["run_b"]))
+    text = [
+        f"{FIGURES['across_architectures'].title}.",
+        f"{labels.measure(measure)} on {labels.probes(runs)}, between the layers of one network "
+        "(vertical) and of another (horizontal), one pair of seeds a panel, as named at the axes.",
+        f"n = {labels.count(n, 'network')}.",
+        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
+        if len(pairs) < total
+        else "",
+        heatmap.marks(panels, norm, data),
+        labels.failures(runs),
+    ]
+    return Drawing(_figure(panels, measure, norm), data, " ".join(filter(None, text)))
+
+
+def _further(results: StudyResults, runs: pd.DataFrame, run: pd.Series) -> str:
+    """What a network's name does not tell: the seed, and the other axes that vary."""
+    axes = [a for a in results.design if a not in labels.NAMED and runs[a].nunique() > 1]
+    return labels.settings(run, dict.fromkeys([*axes, "seed"]))
+
+
+def _networks(
+    stored: pd.DataFrame, by_name: pd.DataFrame, pair: _Pair
+) -> tuple[pd.Series, pd.Series]:
+    """The compared networks of a pair of architectures with the smallest seeds."""
+    groups = {pair.small["group"], pair.large["group"]}
+    rows = stored[stored["group_a"].isin(groups) & stored["group_b"].isin(groups)]
+    found = [
+        [by_name.loc[name] for name in names]
+        for names in zip(rows["run_a"], rows["run_b"], strict=True)
+    ]
+    a, b = min(found, key=lambda runs: sorted(int(run["seed"]) for run in runs))
+    return (a, b) if a["group"] == pair.small["group"] else (b, a)
+
+
+def _choose(
+    results: StudyResults, runs: pd.DataFrame, stored: pd.DataFrame, most: int
+) -> tuple[int, list[_Pair]]:
+    """How many pairs of architectures there are, and at most `most` of them: all, or those that
+    contrast size, depth or width most, or accuracy least."""
+    done = runs[runs["status"] == "completed"]
+    cells = choice.cells_of(results, done).set_index("group", drop=False)
+    means = done.groupby("group")[["parameters", "test_accuracy"]].mean()
+    cells = cells.join(means)
+    groups = {
+        tuple(sorted(p, key=lambda g: (cells.loc[g, "parameters"], g)))
+        for p in zip(stored["group_a"], stored["group_b"], strict=True)
+    }
+    pairs = sorted(
+        (_Pair(cells.loc[a], cells.loc[b], "") for a, b in groups),
+        key=lambda p: [list(cells.index).index(side["group"]) for side in p[:2]],
+    )
+    if len(pairs) <= most:
+        return len(pairs), pairs
+    axes = choice.varying(results, cells)
+    chosen: dict[tuple[str, str], _Pair] = {}
+    for why, fits, score in _CONTRASTS:
+        candidates = [p for p in pairs if _key(p) not in chosen and fits(p, axes)]
+        if candidates and len(chosen) < most:
+            best = max(candidates, key=score)
+            chosen[_key(best)] = best._replace(why=why)
+    return len(pairs), list(chosen.values())
+
+
+def _key(pair: _Pair) -> tuple[str, str]:
+    return pair.small["group"], pair.large["group"]
+
+
+def _ratio(pair: _Pair, column: str) -> float:
+    return abs(math.log(pair.large[column] / pair.small[column]))
+
+
+def _only(axis: str) -> Callable[[_Pair, Sequence[str]], bool]:
+    """Whether a pair differs in this axis and in no other."""
+
+    def fits(pair: _Pair, axes: Sequence[str]) -> bool:
+        return [a for a in axes if pair.small[a] != pair.large[a]] == [axis]
+
+    return fits
+
+
+def _traded(pair: _Pair, axes: Sequence[str]) -> bool:
+    """Whether one network is deeper and the other wider, all else equal."""
+    differ = {a for a in axes if pair.small[a] != pair.large[a]}
+    return differ == {"depth", "width"} and (
+        (pair.small["depth"] < pair.large["depth"]) != (pair.small["width"] < pair.large["width"])
+    )
+
+
+_CONTRASTS: list[tuple[str, Callable, Callable]] = [
+    ("fewest and most weights", lambda p, _: True, lambda p: _ratio(p, "parameters")),
+    ("shallow and deep", _only("depth"), lambda p: _ratio(p, "depth")),
+    ("narrow and wide", _only("width"), lambda p: _ratio(p, "width")),
+    ("shallow, wide and deep, narrow", _traded, lambda p: _ratio(p, "depth") + _ratio(p, "width")),
+    ("little and much data", _only("fraction"), lambda p: _ratio(p, "fraction")),
+    (
+        "closest in test accuracy",
+        lambda p, _: True,
+        lambda p: -abs(p.small["test_accuracy"] - p.large["test_accuracy"]),
+    ),
+]
+
+
+def _figure(panels: list[Panel], measure: str, norm: Normalize) -> Figure:
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    lines = int(any(panel.title for panel in panels))
+    grid = Grid(rows, columns, lines, x_gap=0.62, y_gap=0.52)
+    sheet = grid.sheet()
+    for place, panel in zip(itertools.product(range(rows), range(columns)), panels, strict=False):
+        ax = sheet.axes(*grid.corner(*place), grid.side, grid.side)
+        heatmap.draw_map(ax, panel, norm)
+    heatmap.draw_scale(sheet, grid.scale_corner(), measure, norm, heatmap.any_undefined(panels))
+    return sheet.figure

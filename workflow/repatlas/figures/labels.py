@@ -1,0 +1,133 @@
+"""Words on figures: networks, axes, measures and counts as a reader names them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import pandas as pd
+
+_ARCHITECTURES = {"resnet": "ResNet", "cnn": "CNN"}
+_MEASURES = {
+    "cka_minibatch": "CKA (linear, minibatch)",
+    "cka": "CKA (linear)",
+    "cka_biased": "CKA (linear, biased)",
+    "cka_rbf": "CKA (RBF kernel)",
+}
+_LAYERS = {
+    "all": "layer",
+    "relu": "ReLU layer",
+    "conv": "convolution",
+    "bn": "batch norm layer",
+    "add": "residual sum",
+    "residual": "residual sum",
+}
+_AXES = {
+    "depth": "Depth (layers with weights)",
+    "width": "Width (multiple of 16 channels)",
+    "fraction": "Share of the training data",
+}
+# The axes that a network's own name already tells.
+NAMED = ("architecture", "depth", "width")
+_PROBE = re.compile(r"(?P<data>.+)-n(?P<n>\d+)-b(?P<b>\d+)-p(?P<p>\d+)-[0-9a-f]+")
+
+
+def network(design: Mapping[str, Any]) -> str:
+    """'ResNet-38, width 2'."""
+    kind = design["architecture"]
+    return f"{_ARCHITECTURES.get(kind, kind)}-{design['depth']}, width {design['width']:g}"
+
+
+def setting(axis: str, value: Any) -> str:
+    """One value of an axis: 'depth 38', '1/16 of the data', 'learning rate 0.1'."""
+    if axis == "fraction":
+        return "all data" if value == 1 else f"{tick(axis, value)} of the data"
+    if axis in ("dataset", "architecture"):
+        return tick(axis, value)
+    return f"{axis.replace('_', ' ')} {tick(axis, value)}"
+
+
+def settings(design: Mapping[str, Any], axes: Iterable[str]) -> str:
+    """Several values of a network, comma-separated."""
+    return ", ".join(setting(axis, design[axis]) for axis in axes)
+
+
+def tick(axis: str, value: Any) -> str:
+    """A value as it stands at a tick: '1/16', '38', 'ResNet'."""
+    if axis == "fraction":
+        exact = Fraction(value).limit_denominator(64)
+        if exact.numerator == 1 and float(exact) == value:
+            return "all" if value == 1 else str(exact)
+        return f"{100 * value:g} %"
+    if axis == "architecture":
+        return _ARCHITECTURES.get(value, value)
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def axis(name: str) -> str:
+    """The title of an axis of the grid."""
+    return _AXES.get(name, name.replace("_", " ").capitalize())
+
+
+def measure(name: str) -> str:
+    """A similarity measure as a colour bar names it."""
+    return _MEASURES.get(name, name.replace("_", " "))
+
+
+def layer_axis(selection: str) -> str:
+    """What the numbers on a heat map's axes count."""
+    name = layer_noun(selection)
+    return name[0].upper() + name[1:]
+
+
+def layer_noun(selection: str) -> str:
+    """One of the layers that a figure shows: 'ReLU layer'."""
+    return _LAYERS.get(selection, f"layer ({selection})")
+
+
+def layer_words(selection: str) -> str:
+    """All of them: 'ReLU layers'."""
+    if selection == "all":
+        return "all tapped layers"
+    return f"{_LAYERS[selection]}s" if selection in _LAYERS else f"layers {selection}"
+
+
+def count(n: int, noun: str) -> str:
+    """'1 network', '3 networks'."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def seeds(values: Iterable[int]) -> str:
+    """'seed 0', 'seeds 0 and 2', 'seeds 0, 1 and 2'."""
+    texts = [str(v) for v in values]
+    if len(texts) == 1:
+        return f"seed {texts[0]}"
+    return f"seeds {', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def probes(runs: pd.DataFrame) -> str:
+    """'512 probe images of digits in batches of 64 (1 pass)', from the probes' names."""
+    texts = []
+    for probe in runs["probe"].unique():
+        if found := _PROBE.fullmatch(probe):
+            n, batch, passes = (int(found[k]) for k in "nbp")
+            texts.append(
+                f"{n // batch * batch} probe images of {found['data']} in batches of {batch} "
+                f"({passes} {'pass' if passes == 1 else 'passes'})"
+            )
+    return "; ".join(texts)
+
+
+def failures(runs: pd.DataFrame) -> str:
+    """A sentence on the networks of `runs` that did not complete; '' when all did."""
+    failed = runs[runs["status"] != "completed"]
+    if failed.empty:
+        return ""
+    names = [
+        f"{network(row)}, seed {row['seed']} ({row['status']})" for _, row in failed.iterrows()
+    ]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return (
+        f"{len(failed)} of {count(len(runs), 'network')} did not complete and are left out: "
+        f"{'; '.join(names[:5])}{more}."
+    )

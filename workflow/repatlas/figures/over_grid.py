@@ -1,0 +1,188 @@
+"""A number over the grid: a dot a network, their mean with its interval, joined along one axis."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repatlas.figures import choice, labels, lines
+from repatlas.figures.style import markers, ordered
+from repatlas.results import StudyResults
+
+
+class Facet(NamedTuple):
+    """One panel: its title and the values of the axes that select its networks."""
+
+    title: str
+    where: dict[str, Any]
+
+
+class Roles(NamedTuple):
+    """Which axis of the grid is drawn how: along x, as colour (or None), and as panels. `notes` are
+    sentences on what is not shown."""
+
+    x: str
+    colour: str | None
+    facets: list[Facet]
+    notes: list[str]
+
+
+def roles_of(results: StudyResults, cells: pd.DataFrame, max_columns: int) -> Roles:
+    """The first axis that varies goes along x, the second gives colours, the others panels."""
+    axes = choice.varying(results, cells)
+    x, colour = axes[0] if axes else "depth", axes[1] if axes[1:] else None
+    return split(cells, x, colour, axes[2:], max_columns)
+
+
+def split(
+    cells: pd.DataFrame, x: str, colour: str | None, rest: Sequence[str], max_columns: int
+) -> Roles:
+    """Roles with a panel for each value of the first axis of `rest`; the others are held."""
+    if not rest:
+        return Roles(x, colour, [Facet("", {})], [])
+    cells, held = choice.hold(cells, rest[1:])
+    fixed = {axis: cells[axis].iloc[0] for axis in rest[1:]}
+    values = sorted(cells[rest[0]].unique())
+    kept = choice.evenly(values, max_columns)
+    facets = [Facet(labels.setting(rest[0], v), {**fixed, rest[0]: v}) for v in kept]
+    notes = [held] if held else []
+    return Roles(x, colour, facets, notes + choice.thinned(rest[0], values, kept))
+
+
+def within(frame: pd.DataFrame, facet: Facet) -> pd.DataFrame:
+    """The rows of one facet."""
+    for axis, value in facet.where.items():
+        frame = frame[frame[axis] == value]
+    return frame
+
+
+def shown(frame: pd.DataFrame, roles: Roles) -> pd.DataFrame:
+    """The rows of all facets."""
+    return pd.concat([within(frame, facet) for facet in roles.facets], ignore_index=True)
+
+
+def title(ax: Axes, facet: Facet, n: int) -> None:
+    """Write a facet's title and its number of networks above its upper panel."""
+    text = f"n = {labels.count(n, 'network')}"
+    ax.set_title(f"{facet.title}\n{text}" if facet.title else text, loc="left", pad=4)
+
+
+def colour_texts(data: pd.DataFrame, roles: Roles) -> dict[Any, str]:
+    """The values that have a colour, in order, and their labels; {None: ''} without colours."""
+    if roles.colour is None:
+        return {None: ""}
+    return {v: labels.setting(roles.colour, v) for v in sorted(data[roles.colour].unique())}
+
+
+def tidy(
+    runs: pd.DataFrame, summary: pd.DataFrame, metric: str, axes: Sequence[str]
+) -> pd.DataFrame:
+    """What is plotted of one metric: rows of `series` network (a value each), and of series mean
+    with n and the interval low to high."""
+    points = runs[["run", "group", *axes, "seed"]].assign(
+        series="network", metric=metric, value=runs[metric]
+    )
+    means = summary[["group", *axes, "n"]].assign(
+        series="mean",
+        metric=metric,
+        value=summary[f"{metric}_mean"],
+        low=summary[f"{metric}_low"],
+        high=summary[f"{metric}_high"],
+    )
+    return pd.concat([points, means], ignore_index=True)
+
+
+def positions(axis: str, values: Sequence[Any]) -> dict[Any, float]:
+    """Where values stand along an axis: depth as it is, other numbers by ratio, texts in order."""
+    values = sorted(values)
+    if not all(isinstance(v, Real) and not isinstance(v, bool) and v > 0 for v in values):
+        return {v: float(k) for k, v in enumerate(values)}
+    return {v: float(v) if axis == "depth" else float(np.log2(v)) for v in values}
+
+
+def draw(
+    ax: Axes, data: pd.DataFrame, roles: Roles, values: Sequence[Any], texts: Mapping[Any, str]
+) -> list[tuple]:
+    """Draw one metric of one facet. `values` are all values of x in the figure, `texts` all that
+    have a colour, with their labels.
+
+    Returns the ends of the lines, (value, text, colour), for `lines.label_ends`.
+    """
+    at = positions(roles.x, values)
+    span = max(at.values()) - min(at.values()) or 1.0
+    ends = []
+    style = zip(texts, ordered(len(texts)), markers(len(texts)), strict=True)
+    for k, (level, colour, marker) in enumerate(style):
+        own = data if level is None else data[data[roles.colour] == level]
+        shift = (k - (len(texts) - 1) / 2) * 0.018 * span
+        points, means = own[own["series"] == "network"], own[own["series"] == "mean"]
+        means = means.sort_values(roles.x)
+        x = points[roles.x].map(at) + shift
+        ax.plot(
+            x,
+            points["value"],
+            ls="",
+            marker="o",
+            ms=2.6,
+            mew=0,
+            alpha=0.45,
+            color=colour,
+            clip_on=False,
+        )
+        x = means[roles.x].map(at) + shift
+        ax.plot(x, means["value"], marker=marker, ms=3.6, lw=0.9, color=colour, clip_on=False)
+        known = means["low"].notna().to_numpy()
+        ax.vlines(x[known], means["low"][known], means["high"][known], color=colour, lw=0.9)
+        if level is not None and (last := means["value"].dropna()).size:
+            ends.append((last.iloc[-1], texts[level], colour))
+    shown = _apart(at, span)
+    ax.set_xticks([at[v] for v in shown], [labels.tick(roles.x, v) for v in shown])
+    margin = 0.06 * span
+    ax.set_xlim(min(at.values()) - margin, max(at.values()) + margin)
+    return ends
+
+
+def _apart(at: Mapping[Any, float], span: float) -> list[Any]:
+    """The values whose ticks do not touch, first and last among them."""
+    last = max(at, key=at.__getitem__)
+    shown: list[Any] = []
+    for value, place in sorted(at.items(), key=lambda item: item[1]):
+        free = not shown or place - at[shown[-1]] >= 0.07 * span
+        if free and (value == last or at[last] - place >= 0.07 * span):
+            shown.append(value)
+    return shown
+
+
+CAPTION = (
+    "Dots: single networks; large marks: means over seeds; bars: 95 % bootstrap intervals of the "
+    "means, where there are seeds enough."
+)
+
+
+def draw_rows(
+    data: pd.DataFrame, roles: Roles, metrics: Mapping[str, str], bottom: float | None = None
+) -> tuple[Figure, list[list[Axes]]]:
+    """A row of panels a metric (name -> label of its axis), a column a facet; `bottom` is where the
+    vertical axes start, if not below the smallest value."""
+    values = data[roles.x].unique()
+    texts = colour_texts(data, roles)
+    figure, axes = lines.facets(len(metrics), [f.title for f in roles.facets], texts.values())
+    for row, (metric, name) in zip(axes, metrics.items(), strict=True):
+        ends = []
+        for ax, facet in zip(row, roles.facets, strict=True):
+            own = within(data[data["metric"] == metric], facet)
+            ends.append(draw(ax, own, roles, values, texts))
+            if row is axes[0]:
+                title(ax, facet, own["run"].nunique())
+            if row is axes[-1]:
+                ax.set_xlabel(labels.axis(roles.x))
+            ax.tick_params(labelbottom=row is axes[-1])
+        row[0].set_ylabel(name)
+        lines.share_limits(row, bottom)
+        for ax, own in zip(row, ends, strict=True):
+            lines.label_ends(ax, own)
+    return figure, axes

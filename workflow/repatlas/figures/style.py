@@ -1,0 +1,100 @@
+"""How figures look, and how they are written: the same bytes from the same results."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repatlas.files import whole_file, write_text
+
+SINGLE, DOUBLE = 3.5, 7.2  # widths of a column and of a page, inches
+DPI = 300
+GREY = "#6b6b6b"
+# Times in the metadata, and the salt of the names inside an SVG, would differ at every start.
+_FORMATS: dict[str, dict] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
+_STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that all machines have it
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 6,
+    "ytick.labelsize": 6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    "pdf.fonttype": 42,  # whole TrueType fonts, which journals ask for
+    "svg.fonttype": "path",
+    "svg.hashsalt": "repatlas",
+}
+_MARKERS = "os^Dv<>ph*"
+
+
+class Drawing(NamedTuple):
+    """A figure, exactly the data that it shows, and the caption that goes with it."""
+
+    figure: Figure
+    data: pd.DataFrame
+    caption: str
+
+
+class Sheet:
+    """A figure whose axes are placed in inches, from the upper left corner."""
+
+    def __init__(self, width: float, height: float):
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width, height))
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """New axes whose upper left corner is at (left, top)."""
+        w, h = self.width, self.height
+        return self.figure.add_axes((left / w, 1 - (top + height) / h, width / w, height / h))
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The figures' style, for as long as the block lasts: needed to draw and to save."""
+    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}):
+        yield
+
+
+def ordered(n: int) -> list[tuple]:
+    """`n` colours for ordered values, dark to light, told apart by every colour vision."""
+    viridis = mpl.colormaps["viridis"]
+    return [viridis(0.75 * k / max(n - 1, 1)) for k in range(n)]
+
+
+def markers(n: int) -> list[str]:
+    """`n` markers, so that colour is never the only difference."""
+    return [_MARKERS[k % len(_MARKERS)] for k in range(n)]
+
+
+def save(drawing: Drawing, prefix: Path) -> None:
+    """Write PREFIX.png, .pdf, .svg, the plotted data as .parquet and the caption as .txt."""
+    with style():
+        for suffix, metadata in _FORMATS.items():
+            with whole_file(beside(prefix, suffix)) as partial:
+                drawing.figure.savefig(partial, format=suffix, dpi=DPI, metadata=metadata)
+    with whole_file(beside(prefix, "parquet")) as partial:
+        drawing.data.to_parquet(partial, index=False)
+    write_text(beside(prefix, "txt"), drawing.caption + "\n")
+
+
+def beside(prefix: Path, suffix: str) -> Path:
+    """`prefix` with `.suffix` added, dots in its name kept."""
+    return prefix.with_name(f"{prefix.name}.{suffix}")

@@ -1,0 +1,1 @@
+"""Networks: the paper's and others, and taps on their layers."""

@@ -1,0 +1,242 @@
+"""Measures from canonical correlations, and linear regression: what subspaces have in common.
+
+Each layer is decomposed once (a thin singular value decomposition of its centred features); every
+pair of layers then costs one product of two bases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.linalg import LinAlgError, svd, svdvals
+from scipy.special import gammaln
+
+from repatlas.similarity.inputs import Layers, prepared, shared_examples
+from repatlas.similarity.measure import Invariance as Inv
+from repatlas.similarity.measure import Measure, between, choice, measure
+from repatlas.similarity.scores import FULL_RANK, Scores, pairwise, reasons
+
+SIDES = ("x", "y", "mean")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Thin decomposition of centred features: u (examples, rank), s (rank,) and, where a measure
+    needs the features' own directions, vt (rank, features)."""
+
+    u: np.ndarray
+    s: np.ndarray
+    vt: np.ndarray | None
+
+
+def basis(x: np.ndarray, features: bool = False) -> Basis:
+    """The decomposition of centred `x` (examples, features), without directions that rounding
+    alone has made."""
+    try:
+        u, s, vt = svd(x, full_matrices=False, check_finite=False)
+    except LinAlgError:
+        # Divide and conquer can fail to converge; the slower driver does not.
+        u, s, vt = svd(x, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+    rank = int((s > s[0] * max(x.shape) * np.finfo(x.dtype).eps).sum())
+    return Basis(u[:, :rank], s[:rank], vt[:rank] if features else None)
+
+
+@measure(
+    Inv.ORTHOGONAL,
+    Inv.ISOTROPIC_SCALING,
+    Inv.TRANSLATION,
+    Inv.INVERTIBLE_LINEAR,
+    Inv.SYMMETRY,
+    Inv.PERMUTATION,
+)
+def cca_mean(a: Layers, b: Layers | None) -> Scores:
+    """Mean canonical correlation.
+
+    Formula: |Qx'Qy|_* / min(rank x, rank y), Q orthonormal bases of the centred features, |.|_*
+    the sum of singular values.
+    Source: Hotelling 1936; Raghu et al. 2017; as rho_CCA in Kornblith et al. 2019.
+    Invariant to invertible linear maps (hence to orthogonal ones), scaling, translation; symmetric.
+    Range: 0 to 1.
+    Misleads: directions of noise count as much as those that carry the variance; 1 for anything
+    once there are as many features as examples (Kornblith et al. 2019, theorem 1) and inflated from
+    where both sides' features together outnumber them, which the reason then says; high for
+    independent data unless examples far outnumber features.
+    """
+    return _subspaces(a, b, basis, lambda x, y: _correlations(x, y).mean())
+
+
+@measure(
+    Inv.ORTHOGONAL,
+    Inv.ISOTROPIC_SCALING,
+    Inv.TRANSLATION,
+    Inv.INVERTIBLE_LINEAR,
+    Inv.SYMMETRY,
+    Inv.PERMUTATION,
+)
+def cca_r2(a: Layers, b: Layers | None) -> Scores:
+    """Mean squared canonical correlation.
+
+    Formula: |Qx'Qy|² / min(rank x, rank y), Q orthonormal bases of the centred features, Frobenius
+    norm.
+    Source: R²_CCA in Kornblith et al. 2019 (Yanai's generalised coefficient of determination).
+    Their demonstration does not centre: .54312 there is .54540 here.
+    Invariant to invertible linear maps (hence to orthogonal ones), scaling, translation; symmetric.
+    Range: 0 to 1.
+    Misleads: as `cca_mean`.
+    """
+    return _subspaces(a, b, basis, lambda x, y: (_correlations(x, y) ** 2).mean())
+
+
+@measure(Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.SYMMETRY, Inv.PERMUTATION)
+def svcca(
+    a: Layers, b: Layers | None, keep: float = 0.99, threshold_on: str = "variance"
+) -> Scores:
+    """Singular vector CCA: the mean canonical correlation of the leading principal components.
+
+    Formula: each side keeps the fewest leading singular directions whose share reaches `keep`, then
+    as `cca_mean`. The share is of the variance, the squared singular values
+    (`threshold_on="variance"`), or of the sum of singular values (`"singular_values"`).
+    Source: Raghu et al. 2017, whose text sums singular values; Kornblith et al. 2019 squares them.
+    Invariant to orthogonal maps, isotropic scaling, translation; symmetric.
+    Range: 0 to 1.
+    Misleads: a direction just above the threshold counts as much as the first; both thresholds are
+    in use under one name, and the values differ by up to .1.
+    """
+    between("keep", keep, 0, 1)
+    choice("threshold_on", threshold_on, ("variance", "singular_values"))
+    power = 2 if threshold_on == "variance" else 1
+
+    def leading(x: np.ndarray) -> Basis:
+        whole = basis(x)
+        shares = np.cumsum(whole.s**power)
+        kept = int(np.searchsorted(shares, keep * shares[-1])) + 1
+        return Basis(whole.u[:, :kept], whole.s[:kept], None)
+
+    return _subspaces(a, b, leading, lambda x, y: _correlations(x, y).mean())
+
+
+@measure(Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.PERMUTATION)
+def pwcca(a: Layers, b: Layers | None, weights: str = "x") -> Scores:
+    """Projection-weighted CCA: canonical correlations weighted by how much of a side they explain.
+
+    Formula: sum_i w_i rho_i / sum_i w_i, w_i = sum_j |<h_i, z_j>|, h_i the orthonormal canonical
+    variates and z_j the centred features of the side that `weights` names; "mean" is the mean of
+    the values of both sides. i runs over the min(rank x, rank y) canonical correlations.
+    Source: Morcos et al. 2018, eq. 3-4 (their distance is one minus this).
+    Invariant to isotropic scaling and translation, and to invertible linear maps of the side that
+    gives no weights. Not to orthogonal maps of the other; symmetric for `weights="mean"` only.
+    Range: 0 to 1.
+    Misleads: as `cca_mean`. Directions that both sides share by counting alone (see the reason) all
+    have rho = 1, and the definition leaves open which basis of them to weight: the mean over all
+    bases is taken, single choices scatter around it by some .001. google/svcca leaves out the
+    whitening of the directions (up to .02 away) and fails if x has more features than y.
+    """
+    choice("weights", weights, SIDES)
+
+    def similarity(x: Basis, y: Basis) -> float:
+        left, rho, right = svd(x.u.T @ y.u, full_matrices=False, check_finite=False)
+        shared = _shared(x, y)
+        values = []
+        for side, form, directions in (("x", x, left.T), ("y", y, right)):
+            if weights in (side, "mean"):
+                weight = _weights((directions * form.s) @ form.vt, shared)
+                values.append(weight @ rho / weight.sum())
+        return float(np.mean(values))
+
+    return _subspaces(a, b, partial(basis, features=True), similarity, symmetric=weights == "mean")
+
+
+@measure(Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.PERMUTATION)
+def linear_regression(a: Layers, b: Layers | None, target: str = "x") -> Scores:
+    """Share of the variance of one side that a linear map of the other explains.
+
+    Formula: R² = |Qy'X|² / |X|² for `target="x"` (X regressed on Y), Frobenius norms of centred
+    features, Q an orthonormal basis; `"y"` exchanges the sides, `"mean"` is the mean of both.
+    Source: Kornblith et al. 2019, R²_LR; in-sample, without penalty.
+    Invariant to orthogonal maps, isotropic scaling and translation of both sides, and to invertible
+    linear maps of the side that predicts; not symmetric unless `target="mean"`.
+    Range: 0 to 1.
+    Misleads: grows with the number of predicting features, and is 1 for anything once they are as
+    many as the examples, which the reason then says.
+    """
+    choice("target", target, SIDES)
+
+    def similarity(x: Basis, y: Basis) -> float:
+        cross = x.u.T @ y.u
+        values = {
+            "x": ((cross.T * x.s) ** 2).sum() / (x.s**2).sum(),
+            "y": ((cross * y.s) ** 2).sum() / (y.s**2).sum(),
+        }
+        return float(np.mean([v for side, v in values.items() if target in (side, "mean")]))
+
+    def doubt(x: Basis, y: Basis) -> str:
+        predictors = {"x": [("layer_b", y)], "y": [("layer_a", x)]}
+        predictors["mean"] = predictors["y"] + predictors["x"]
+        full = [name for name, form in predictors[target] if len(form.s) >= len(form.u) - 1]
+        return "; ".join(f"{name} {FULL_RANK}" for name in full)
+
+    return _subspaces(a, b, basis, similarity, target == "mean", doubt)
+
+
+def _correlations(x: Basis, y: Basis) -> np.ndarray:
+    """Canonical correlations, as many as the smaller rank, largest first."""
+    return svdvals(x.u.T @ y.u, check_finite=False)
+
+
+def _weights(projections: np.ndarray, shared: int) -> np.ndarray:
+    """PWCCA's weights from <h_i, z_j> (variates, features).
+
+    The first `shared` variates are any orthonormal basis of their span. Over all of them, the mean
+    of |<h, z>| is the length of z's projection onto the span times that of |u_1| for u uniform on
+    the unit sphere, Γ(k / 2) / (√π Γ((k + 1) / 2)) in k dimensions.
+    """
+    weights = np.abs(projections).sum(axis=1)
+    if shared > 1:
+        lengths = np.linalg.norm(projections[:shared], axis=0)
+        mean = np.exp(gammaln(shared / 2) - gammaln((shared + 1) / 2)) / np.sqrt(np.pi)
+        weights[:shared] = mean * lengths.sum()
+    return weights
+
+
+def _shared(x: Basis, y: Basis) -> int:
+    """How many directions two subspaces of centred features share for want of room to differ."""
+    return max(0, len(x.s) + len(y.s) - (len(x.u) - 1))
+
+
+def _crowded(x: Basis, y: Basis) -> str:
+    """The reason to mistrust correlations of subspaces that must overlap."""
+    shared = _shared(x, y)
+    if not shared:
+        return ""
+    return (
+        f"{shared} of {min(len(x.s), len(y.s))} canonical correlations are 1 whatever the layers "
+        f"compute: {len(x.u)} examples leave no room for {len(x.s)} and {len(y.s)} independent "
+        "directions. Use more examples, or pool the layers"
+    )
+
+
+def _subspaces(
+    a: Layers,
+    b: Layers | None,
+    prepare: Callable[[np.ndarray], Basis],
+    similarity: Callable[[Basis, Basis], float],
+    symmetric: bool = True,
+    doubt: Callable[[Basis, Basis], str] = _crowded,
+) -> Scores:
+    """Scores of all pairs, with the reason that `doubt` gives for a value that says little."""
+    shared_examples(a, b)
+    rows, states_a = prepared(a, prepare)
+    columns, states_b = (rows, states_a) if b is None else prepared(b, prepare)
+    value = pairwise(rows, columns, similarity, b is None and symmetric)
+    reason = reasons(states_a, states_b)
+    for i, j in np.ndindex(*reason.shape):
+        x, y = rows[i], columns[j]
+        if x is not None and y is not None:
+            reason[i, j] = doubt(x, y)
+    return Scores(value, reason)
+
+
+MEASURES: tuple[Measure, ...] = (cca_mean, cca_r2, svcca, pwcca, linear_regression)

@@ -1,0 +1,192 @@
+"""What can be compared: arrays, mappings of arrays, files and stores, seen as named layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from repatlas.errors import ConfigError, DataError, StoreError
+from repatlas.grams import MIN_EXAMPLES
+from repatlas.similarity.alike import check_alike
+from repatlas.similarity.folders import load
+from repatlas.similarity.scores import BROKEN, DEAD
+from repatlas.stores import ActivationStore, GramStore
+
+ROUNDING = 4  # units of relative rounding within which features count as constant
+
+
+class Layers:
+    """The layers of one network, in order, read when needed.
+
+    names: one a layer; store: the activation or Gram store behind them, None for arrays.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        arrays: Callable[[int], Any] | None = None,
+        store: ActivationStore | GramStore | None = None,
+    ):
+        self.names = list(names)
+        self.store = store
+        self._arrays = arrays
+        self._n_examples: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def has_activations(self) -> bool:
+        """Whether the activations themselves can be read."""
+        return self._arrays is not None
+
+    @property
+    def where(self) -> str:
+        """What these layers are of, for messages."""
+        return str(self.store.path) if self.store else "the given activations"
+
+    def raw(self, index: int) -> Any:
+        """Layer `index` as it was given: (examples, ...), NumPy or torch.
+
+        DataError where it has not as many examples as the first layer.
+        """
+        x = self._arrays(index)
+        shape = np.shape(x)
+        if not shape or 0 in shape:
+            raise DataError(
+                f"Layer {self.names[index]!r} has shape {shape}; (examples, ...) with at least one "
+                "example and one feature is expected."
+            )
+        if self._n_examples is None:
+            self._n_examples = shape[0] if index == 0 else len(self.raw(0))
+        if shape[0] != self._n_examples:
+            raise DataError(
+                f"Layers {self.names[0]!r} and {self.names[index]!r} hold {self._n_examples} and "
+                f"{shape[0]} examples; all layers must come from the same examples."
+            )
+        return x
+
+    def read(self, index: int) -> np.ndarray:
+        """Layer `index` as a (examples, features) array of float32 or float64."""
+        return as_matrix(self.raw(index), self.names[index])
+
+    @property
+    def n_examples(self) -> int:
+        """The number of examples, as the store or the first layer says."""
+        if isinstance(self.store, ActivationStore):
+            return self.store.n_examples
+        if self._n_examples is None:
+            self.raw(0)
+        return self._n_examples
+
+
+def as_layers(given: Any) -> Layers:
+    """The layers in `given`: a sequence of arrays, a mapping name -> array, a store, or the path of
+    a store, of a folder of .npy or .npz files, or of an .npz file."""
+    if isinstance(given, Layers):
+        return given
+    if isinstance(given, (str, os.PathLike)):
+        given = load(given)
+    if isinstance(given, (ActivationStore, GramStore)):
+        if given.status != "completed":
+            raise StoreError(f"The network of {given.path} {given.status}: nothing to compare.")
+        names = [layer.name for layer in given.layers]
+        layers = Layers(names, getattr(given, "read", None), given)
+    elif isinstance(given, Mapping):
+        values = given
+        keys = list(given)
+        layers = Layers([str(key) for key in keys], lambda index: values[keys[index]])
+    elif isinstance(given, Sequence):
+        sequence = given
+        layers = Layers([str(index) for index in range(len(given))], lambda k: sequence[k])
+    else:
+        raise ConfigError(
+            f"A {type(given).__name__} cannot be read as the layers of a network. Accepted are a "
+            "list of arrays, a mapping from names to arrays, and the path of a store or of a "
+            "folder of .npy or .npz files. A single array goes in a list: [x]."
+        )
+    if not len(layers):
+        raise DataError("There are no layers to compare.")
+    return layers
+
+
+def as_matrix(x: Any, name: str = "x") -> np.ndarray:
+    """`x` flattened to (examples, features), float32 or float64, on the host.
+
+    float16 and bfloat16 become float32, integers float64. DataError for anything else.
+    """
+    if hasattr(x, "detach"):  # torch, which comparing arrays must not import
+        x = x.detach().cpu()
+        x = (x.float() if x.dtype.is_floating_point and x.dtype.itemsize < 4 else x).numpy()
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise DataError(f"Layer {name!r} holds {x.dtype}; real numbers are expected.")
+    x = x.reshape(len(x), -1)
+    if x.dtype in (np.float32, np.float64):
+        return x
+    return x.astype(np.float32 if x.dtype == np.float16 else np.float64)
+
+
+class Centred(NamedTuple):
+    """Features less their means and over their root mean square `scale`; the layer's state, "",
+    DEAD or BROKEN."""
+
+    x: np.ndarray
+    scale: float
+    state: str
+
+
+def centre(x: np.ndarray, dtype: Any = np.float64) -> Centred:
+    """The centred features, of `dtype`, of `x` (examples, features).
+
+    At unit scale no product overflows. What deviates from the means by no more than their rounding
+    counts as constant.
+    """
+    eps = float(np.finfo(x.dtype).eps)
+    with np.errstate(all="ignore"):
+        x = x.astype(dtype)
+        mean = x.mean(axis=0, dtype=np.float64)
+        x -= mean.astype(dtype)
+        # Again, for what rounding left of the mean: a constant feature is now exactly zero.
+        x -= x.mean(axis=0, dtype=np.float64).astype(dtype)
+        peak = float(np.abs(x).max())
+        if not np.isfinite(peak):
+            return Centred(x, 1.0, BROKEN)
+        if peak <= ROUNDING * eps * float(np.abs(mean).max()):
+            return Centred(x, 1.0, DEAD)
+        x /= x.dtype.type(peak)
+        scale = float(np.sqrt(np.vdot(x, x) / x.size))
+        x /= x.dtype.type(scale)
+    return Centred(x, peak * scale, "")
+
+
+def prepared(layers: Layers, prepare: Callable[[np.ndarray], Any]) -> tuple[list[Any], list[str]]:
+    """`prepare` of every layer's centred float64 features, and the layers' states."""
+    forms, states = [], []
+    for index in range(len(layers)):
+        x, _, state = centre(layers.read(index))
+        forms.append(None if state else prepare(x))
+        states.append(state)
+    return forms, states
+
+
+def shared_examples(a: Layers, b: Layers | None) -> int:
+    """The number of examples of both; DataError or StoreError where they are not the same."""
+    if b is not None:
+        known = [(layers.store, name) for layers, name in ((a, "a"), (b, "b")) if layers.store]
+        check_alike(
+            [store for store, _ in known],
+            [f"{name} ({getattr(store, 'path', 'a store')})" for store, name in known],
+        )
+    n = a.n_examples
+    if b is not None and b.n_examples != n:
+        raise DataError(
+            f"The two sides hold {n} and {b.n_examples} examples; activations are compared on the "
+            "same examples in the same order."
+        )
+    if n < MIN_EXAMPLES:
+        raise DataError(f"{n} examples are too few: at least {MIN_EXAMPLES} are needed.")
+    return n

@@ -1,0 +1,182 @@
+"""Measures from distances between examples: RSA, nearest neighbours, distance correlation."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import kendalltau, rankdata
+
+from repatlas.errors import ConfigError
+from repatlas.grams import pack
+from repatlas.similarity.inputs import Centred, Layers, centre, prepared, shared_examples
+from repatlas.similarity.measure import Invariance as Inv
+from repatlas.similarity.measure import Measure, choice, measure
+from repatlas.similarity.profiles import Centring, Distances, sums
+from repatlas.similarity.scores import DEAD, Scores, pairwise, reasons
+
+RDMS = ("correlation", "cosine", "euclidean", "squared_euclidean")
+BLOCK = 1 << 22  # distances held at a time in the search for neighbours
+ROUNDING = 4  # units of relative rounding within which dissimilarities count as equal
+UNDIRECTED = (
+    "has an example whose features are all zero or all equal, which has no cosine or correlation "
+    "with others; use rdm='euclidean'"
+)
+COMPARISONS = ("spearman", "pearson", "cosine", "kendall")
+
+
+@measure(Inv.ISOTROPIC_SCALING, Inv.SYMMETRY, Inv.PERMUTATION, bounds=(-1, 1))
+def rsa(
+    a: Layers, b: Layers | None, rdm: str = "correlation", comparison: str = "spearman"
+) -> Scores:
+    """Representational similarity analysis: agreement of two matrices of dissimilarities.
+
+    Formula: `comparison` of the upper triangles of the layers' representational dissimilarity
+    matrices (RDMs). `rdm` between examples: "correlation", one minus the correlation over features;
+    "cosine", one minus the cosine of the features as they are; "euclidean"; "squared_euclidean".
+    `comparison`: "spearman", "pearson", "cosine", or "kendall" (tau-b).
+    Source: Kriegeskorte et al. 2008; named and computed as in rsatoolbox.
+    Invariant to isotropic scaling; symmetric. Euclidean RDMs also to orthogonal maps and
+    translation; correlation and cosine RDMs, taken of the features as they are, to neither both.
+    Range: -1 to 1 ("cosine" of RDMs: 0 to 1).
+    Misleads: all RDM entries are positive, so "cosine" is near 1 for anything; entries share
+    examples, so no p-value of the correlation applies; like biased CKA high for independent data
+    with Euclidean RDMs and many more features than examples.
+    """
+    choice("rdm", rdm, RDMS)
+    choice("comparison", comparison, COMPARISONS)
+    shared_examples(a, b)
+    rows, states_a = _dissimilarities(a, rdm, comparison)
+    columns, states_b = (rows, states_a) if b is None else _dissimilarities(b, rdm, comparison)
+    similarity = _kendall if comparison == "kendall" else _dot
+    value = pairwise(rows, columns, similarity, b is None)
+    return Scores(value, reasons(states_a, states_b))
+
+
+@measure(Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.SYMMETRY, Inv.PERMUTATION)
+def knn_jaccard(a: Layers, b: Layers | None, k: int = 10, metric: str = "cosine") -> Scores:
+    """Mean Jaccard index of the examples' sets of k nearest neighbours.
+
+    Formula: mean over examples of |N_x ∩ N_y| / |N_x ∪ N_y|, N the k nearest other examples by the
+    cosine or the Euclidean distance of centred features.
+    Source: Schumacher et al. 2021; among the measures of Klabunde et al. 2025 (ReSi).
+    Invariant to orthogonal maps, isotropic scaling, translation; symmetric.
+    Range: 0 to 1; about k / 2n for independent data.
+    Misleads: depends on k and on the number of examples; among equal distances the example that
+    comes first counts as nearer, so many duplicates make it arbitrary.
+    """
+    choice("metric", metric, ("cosine", "euclidean"))
+    n = shared_examples(a, b)
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= n - 2:
+        raise ConfigError(
+            f"k is {k!r}; a whole number from 1 to {n - 2} is expected, the examples less two."
+        )
+
+    def neighbours(x: np.ndarray) -> np.ndarray:
+        return _neighbours(x, int(k), metric)
+
+    rows, states_a = prepared(a, neighbours)
+    columns, states_b = (rows, states_a) if b is None else prepared(b, neighbours)
+    value = pairwise(rows, columns, _jaccard, b is None)
+    return Scores(value, reasons(states_a, states_b))
+
+
+@measure(Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.SYMMETRY, Inv.PERMUTATION)
+def distance_correlation(a: Layers, b: Layers | None) -> Scores:
+    """Distance correlation of the examples' Euclidean distances.
+
+    Formula: the root of <A, B> / (|A| |B|), A and B the doubly centred matrices of distances.
+    Source: Székely, Rizzo & Bakirov 2007.
+    Invariant to orthogonal maps, isotropic scaling, translation; symmetric.
+    Range: 0 to 1; 0 in the population only for independence.
+    Misleads: biased upwards like `cka_biased`: with more features than examples it tends to 1 for
+    independent data.
+    """
+    total = sums(a, b, Distances, Centring.GRETTON)
+    reason = reasons(total.states_a, total.states_b)
+    with np.errstate(all="ignore"):
+        value = np.sqrt(total.ab / np.sqrt(np.outer(total.aa, total.bb)))
+    value[reason != ""] = np.nan
+    return Scores(value, reason)
+
+
+def _dissimilarities(
+    layers: Layers, rdm: str, comparison: str
+) -> tuple[list[np.ndarray | None], list[str]]:
+    """Each layer's RDM (pairs,) in the form that is compared, and the layers' states."""
+    forms: list[np.ndarray | None] = []
+    states = []
+    for index in range(len(layers)):
+        x = layers.read(index)
+        centred = centre(x)
+        form, state = None, centred.state
+        if not state:
+            form = _rdm(x, centred, rdm)
+            if np.isnan(form).any():
+                form, state = None, UNDIRECTED
+            elif np.ptp(form) <= ROUNDING * np.finfo(form.dtype).eps * form.max():
+                form, state = None, DEAD
+            else:
+                form = _comparable(form, comparison)
+        forms.append(form)
+        states.append(state)
+    return forms, states
+
+
+def _rdm(x: np.ndarray, centred: Centred, rdm: str) -> np.ndarray:
+    if "euclidean" in rdm:
+        squared = pack(Distances(centred).squared(0, len(x)))
+        return squared if rdm == "squared_euclidean" else np.sqrt(squared)
+    # Scaled first, so that no norm overflows.
+    x = x.astype(np.float64) / centred.scale
+    if rdm == "correlation":
+        x -= x.mean(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+        return 1 - pack(x @ x.T)
+
+
+def _comparable(rdm: np.ndarray, comparison: str) -> np.ndarray:
+    """The vector whose inner product is the comparison; for Kendall's tau the RDM itself."""
+    if comparison == "kendall":
+        return rdm
+    if comparison == "spearman":
+        rdm = rankdata(rdm)
+    if comparison != "cosine":
+        rdm = rdm - rdm.mean()
+    return rdm / np.linalg.norm(rdm)
+
+
+def _dot(x: np.ndarray, y: np.ndarray) -> float:
+    return float(x @ y)
+
+
+def _kendall(x: np.ndarray, y: np.ndarray) -> float:
+    return float(kendalltau(x, y).statistic)
+
+
+def _neighbours(x: np.ndarray, k: int, metric: str) -> np.ndarray:
+    """The k nearest other examples (examples, k) of each of the centred examples `x`."""
+    squares = np.vecdot(x, x)
+    if metric == "cosine":
+        # An example at the very mean has no direction: its cosine with any other is taken as 0.
+        norms = np.sqrt(squares)
+        x = np.divide(x, norms[:, None], out=np.zeros_like(x), where=norms[:, None] > 0)
+        squares = np.zeros(len(x))
+    height = max(1, BLOCK // len(x))
+    found = []
+    for start in range(0, len(x), height):
+        rows = slice(start, start + height)
+        # Squared distance, less what all candidates have in common.
+        far = squares - 2 * (x[rows] @ x.T)
+        own = np.arange(len(far))
+        far[own, start + own] = np.inf
+        found.append(np.argsort(far, axis=1, kind="stable")[:, :k])
+    return np.concatenate(found)
+
+
+def _jaccard(x: np.ndarray, y: np.ndarray) -> float:
+    k = x.shape[1]
+    common = (x[:, :, None] == y[:, None, :]).sum(axis=(1, 2))
+    return float((common / (2 * k - common)).mean())
+
+
+MEASURES: tuple[Measure, ...] = (rsa, knn_jaccard, distance_correlation)

@@ -1,0 +1,64 @@
+"""What every measure returns: a table of values, and in words why one of them is undefined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+# States of a layer, beside "" for one that can be compared.
+DEAD = "does not tell the examples apart (a dead layer)"
+BROKEN = "has values that are not finite, or too large for their products"
+FULL_RANK = (
+    "has as many independent directions as there are examples, less one: they predict anything. "
+    "Use more examples, or pool the layer"
+)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Similarities of layers a (rows) and layers b (columns).
+
+    value (A, B): float64, NaN where undefined; reason (A, B): text, why a value is undefined or
+    says nothing, "" otherwise; se (A, B): standard errors, or None where the measure has none;
+    se_reason: why all standard errors are missing; n_batches: batches of examples that entered;
+    notes: what else the reader of the table must know, by name.
+    """
+
+    value: np.ndarray
+    reason: np.ndarray
+    se: np.ndarray | None = None
+    se_reason: str = ""
+    n_batches: int = 1
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def reasons(states_a: Sequence[str], states_b: Sequence[str]) -> np.ndarray:
+    """Reasons (A, B) for all pairs of layers in these states."""
+    table = np.empty((len(states_a), len(states_b)), dtype=object)
+    for i, a in enumerate(states_a):
+        for j, b in enumerate(states_b):
+            said = [f"{name} {state}" for name, state in (("layer_a", a), ("layer_b", b)) if state]
+            table[i, j] = "; ".join(said)
+    return table
+
+
+def pairwise(
+    rows: Sequence[Any],
+    columns: Sequence[Any],
+    similarity: Callable[[Any, Any], float],
+    mirrored: bool,
+) -> np.ndarray:
+    """Values (rows, columns), float64, from one small computation a pair of layers, each given in
+    the form that was made once for all its pairs; NaN where a form is None. `mirrored`: both sides
+    are the same layers and the measure is symmetric, so half of the pairs is enough."""
+    value = np.full((len(rows), len(columns)), np.nan)
+    for i, x in enumerate(rows):
+        for j, y in enumerate(columns):
+            if mirrored and j < i:
+                value[i, j] = value[j, i]
+            elif x is not None and y is not None:
+                value[i, j] = similarity(x, y)
+    return value

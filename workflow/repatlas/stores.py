@@ -1,0 +1,243 @@
+"""The two stores of a network's probe pass: activations, and packed Gram matrices.
+
+Both are Zarr v3 groups in a folder, written by one process, a chunk a probe batch, checksummed
+(crc32c), with a manifest written last in a file beside the folder: a store without its manifest
+does not exist. The manifest names the network, the probe set, every layer, and a SHA-256 of each
+array's chunks, so that a damaged or exchanged chunk is found before it reaches a table.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from repatlas.errors import StoreError
+from repatlas.files import disk_full_is_named, read_json, write_json
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A tapped layer: name, kind, shape of one example's activation, and the reason why its
+    values are undefined ("" where they are not)."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    reason: str = ""
+
+
+def manifest_path(store: Path) -> Path:
+    """Where the manifest of the store at `store` lies."""
+    return store.with_name(store.name.removesuffix(".zarr") + ".manifest.json")
+
+
+class StoreWriter:
+    """Common part of the two writers: a fresh group, and a manifest at the end.
+
+    `about` is what identifies the content: run, probe hash, batch size, passes, taps.
+    """
+
+    kind = ""
+
+    def __init__(self, path: Path, about: dict[str, Any]):
+        self.path, self.about = Path(path), about
+        manifest_path(self.path).unlink(missing_ok=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with disk_full_is_named(self.path):
+            self.group = zarr.open_group(self.path, mode="w-", zarr_format=3)
+
+    def _array(
+        self, name: str, shape: tuple, chunks: tuple, dtype: str, compress: bool
+    ) -> zarr.Array:
+        codecs: list = [zarr.codecs.Crc32cCodec()]
+        if compress:
+            # Lossless and cheap; half of a ReLU layer is zeros.
+            codecs.insert(0, zarr.codecs.BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"))
+        return self.group.create_array(
+            name, shape=shape, chunks=chunks, dtype=dtype, compressors=codecs, fill_value=0
+        )
+
+    def finish(self, layers: Iterable[StoredLayer], status: str = "completed") -> None:
+        """Write the manifest; from here on the store exists."""
+        write_json(
+            manifest_path(self.path),
+            {
+                "format_version": FORMAT_VERSION,
+                "kind": self.kind,
+                "status": status,
+                **self.about,
+                "layers": [asdict(layer) for layer in layers],
+                "sha256": _array_digests(self.path),
+            },
+        )
+
+
+class ActivationWriter(StoreWriter):
+    """Writes one array (examples, ...) a layer, float32, a chunk a probe batch."""
+
+    kind = "activations"
+
+    def __init__(self, path: Path, about: dict[str, Any], n_examples: int):
+        super().__init__(path, about)
+        self.n_examples, self.arrays = n_examples, {}
+
+    def write(self, index: int, start: int, values: np.ndarray) -> None:
+        """Store `values` (batch, ...) of layer number `index` at examples `start`..."""
+        if index not in self.arrays:
+            shape = (self.n_examples, *values.shape[1:])
+            chunks = (self.about["batch_size"], *values.shape[1:])
+            self.arrays[index] = self._array(f"{index:04d}", shape, chunks, "float32", True)
+        with disk_full_is_named(self.path):
+            self.arrays[index][start : start + len(values)] = values
+
+
+class GramWriter(StoreWriter):
+    """Writes `grams` (batch, layer, pair) float32, the packed U-centred Gram matrices, and
+    `diagonals` (batch, layer, example) float64, from which the doubly centred ones are exact."""
+
+    kind = "grams"
+
+    def __init__(self, path: Path, about: dict[str, Any], n_batches: int, n_layers: int):
+        super().__init__(path, about)
+        b = about["batch_size"]
+        pairs = b * (b - 1) // 2
+        shape = (n_batches, n_layers)
+        # Gram entries are noise to a compressor: it would cost time and save nothing.
+        self.grams = self._array("grams", (*shape, pairs), (1, n_layers, pairs), "float32", False)
+        self.diagonals = self._array("diagonals", (*shape, b), (1, n_layers, b), "float64", False)
+
+    def write(self, batch: int, packed: np.ndarray, diagonals: np.ndarray) -> None:
+        """Store the Grams of all layers for one probe batch."""
+        with disk_full_is_named(self.path):
+            self.grams[batch] = packed
+            self.diagonals[batch] = diagonals
+
+
+class _Store:
+    kind = ""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.manifest = read_manifest(self.path, self.kind)
+        self.layers = [
+            StoredLayer(item["name"], item["kind"], tuple(item["shape"]), item["reason"])
+            for item in self.manifest["layers"]
+        ]
+        self.run: str = self.manifest["run"]
+        self.probe: str = self.manifest["probe"]
+        self.batch_size: int = self.manifest["batch_size"]
+        self.passes: int = self.manifest["passes"]
+        self.status: str = self.manifest["status"]
+        self._arrays: dict[str, zarr.Array] = {}
+
+    def _array(self, name: str) -> zarr.Array:
+        if name not in self._arrays:
+            try:
+                self._arrays[name] = zarr.open_array(self.path / name, mode="r")
+            except Exception as error:  # zarr raises many kinds for a missing or damaged array
+                raise self._damaged(name, error) from error
+        return self._arrays[name]
+
+    def _read(self, name: str, where: Any) -> np.ndarray:
+        try:
+            return np.asarray(self._array(name)[where])
+        except StoreError:
+            raise
+        except Exception as error:
+            raise self._damaged(name, error) from error
+
+    def _damaged(self, name: str, error: Exception) -> StoreError:
+        return StoreError(
+            f"Array {name} of the store {self.path} is damaged ({error}).\n"
+            f"Delete {manifest_path(self.path)} and start again: the store is rebuilt from the "
+            "network's checkpoint."
+        )
+
+    def verify(self) -> None:
+        """Compare every array with the manifest's SHA-256; StoreError names what differs."""
+        found = _array_digests(self.path)
+        for name, digest in self.manifest["sha256"].items():
+            if found.get(name) != digest:
+                raise self._damaged(name, ValueError("its SHA-256 is not the manifest's"))
+
+
+class ActivationStore(_Store):
+    """Activations of one network on one probe set."""
+
+    kind = "activations"
+
+    @property
+    def n_examples(self) -> int:
+        """Probe examples stored."""
+        return self.manifest["n_examples"]
+
+    def read(self, index: int) -> np.ndarray:
+        """All activations of layer number `index`, shape (examples, ...), float32."""
+        return self._read(f"{index:04d}", slice(None))
+
+    def read_batch(self, index: int, batch: int) -> np.ndarray:
+        """Activations of layer number `index` in probe batch `batch`, shape (batch size, ...)."""
+        start = batch * self.batch_size
+        return self._read(f"{index:04d}", slice(start, start + self.batch_size))
+
+
+class GramStore(_Store):
+    """Packed Gram matrices of one network on one probe set."""
+
+    kind = "grams"
+
+    @property
+    def n_batches(self) -> int:
+        """Batches stored, over all passes."""
+        return self.manifest["n_batches"]
+
+    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Packed Grams (layers, pairs) float32 and diagonals (layers, batch size) float64."""
+        return self._read("grams", index), self._read("diagonals", index)
+
+
+def open_store(path: str | Path) -> ActivationStore | GramStore:
+    """The store at `path`, of whichever kind its manifest says."""
+    kind = read_manifest(Path(path)).get("kind")
+    return ActivationStore(path) if kind == "activations" else GramStore(path)
+
+
+def read_manifest(path: Path, kind: str = "") -> dict[str, Any]:
+    """A store's manifest; StoreError when it is missing, of another kind, or of another format."""
+    where = manifest_path(path)
+    if not where.exists():
+        raise StoreError(
+            f"The store {path} is missing or was never finished (no {where.name} beside it). "
+            "Start the workflow again to make it."
+        )
+    manifest = read_json(where)
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise StoreError(
+            f"{where} has format {manifest.get('format_version')}; this version of repatlas reads "
+            f"format {FORMAT_VERSION}. Delete it and start again: the store is rebuilt."
+        )
+    if kind and manifest["kind"] != kind:
+        raise StoreError(f"{path} holds {manifest['kind']}, wanted are {kind}.")
+    return manifest
+
+
+def _array_digests(path: Path) -> dict[str, str]:
+    """SHA-256 of each array's files, in the order of their names."""
+    digests = {}
+    for array in sorted(p for p in path.iterdir() if p.is_dir()):
+        hasher = hashlib.sha256()
+        for file in sorted(p for p in array.rglob("*") if p.is_file()):
+            hasher.update(str(file.relative_to(array)).encode())
+            with open(file, "rb") as handle:
+                while block := handle.read(1 << 20):
+                    hasher.update(block)
+        digests[array.name] = hasher.hexdigest()
+    return digests

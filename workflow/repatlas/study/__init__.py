@@ -1,0 +1,5 @@
+"""A study: its YAML file read, checked, and spelled out as networks, probes and comparisons."""
+
+from repatlas.study.study import Study, Tile, load_settings
+
+__all__ = ["Study", "Tile", "load_settings"]

@@ -1,0 +1,26 @@
+"""Which figures a study has data for."""
+
+from collections.abc import Sequence
+
+from repatlas.catalogue import FIGURES
+from repatlas.study.comparisons import Tile
+from repatlas.study.grid import Run
+from repatlas.study.settings import StudySettings
+
+
+def figures_of(settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Tile]) -> list[str]:
+    """Names of the figures to draw: those the study lists, or all that its grid gives data for."""
+    if isinstance(settings.figures, list):
+        return list(settings.figures)
+    varies = {
+        axis: len({run.design[axis] for run in runs}) > 1 for axis in ("depth", "width", "fraction")
+    }
+    has = {
+        # A study in which nothing varies still shows its networks.
+        "within_by_depth": varies["depth"] or not any(varies.values()),
+        "within_by_width": varies["width"],
+        "within_by_fraction": varies["fraction"],
+        "across_seeds": any(a != b for tile in tiles if tile.a == tile.b for a, b in tile.pairs),
+        "across_architectures": any(tile.a != tile.b for tile in tiles),
+    }
+    return [name for name in FIGURES if has.get(name, True)]

@@ -1,0 +1,169 @@
+"""The grid: from axes, exclusions, extra rows and overrides to one row a network."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from repatlas.naming import canonical, digest, short_number, slug
+from repatlas.study.axes import AXES
+from repatlas.study.messages import Mistake, StudyError
+from repatlas.study.sections import SECTIONS, DatasetSettings
+from repatlas.study.settings import StudySettings
+
+# Columns that stand on every row of every table, before the further axes of the grid.
+DESIGN = ["dataset", "fraction", "architecture", "depth", "width", "seed"]
+
+Cell = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network: its name, the name of its architecture group (all seeds), its data set's folder
+    name, its design columns, and the canonical spec that its name is the digest of."""
+
+    name: str
+    group: str
+    dataset: str
+    design: dict[str, Any]
+    spec: dict[str, Any]
+
+
+def runs_of(settings: StudySettings) -> list[Run]:
+    """All networks of the study, each once, sorted by their design.
+
+    The order is the same however the file is ordered, and the same in every study: what is made
+    from several networks has the same name then. Seeds vary fastest.
+
+    Raises StudyError when no network is left, or when an entry of `exclude` or `overrides` matches
+    none: it would silently do nothing.
+    """
+    cells, mistakes = _cells(settings)
+    changed = []
+    used: set[int] = set()
+    for cell in cells:
+        matching = [n for n, o in enumerate(settings.overrides) if _matches(cell, o.where.given)]
+        used.update(matching)
+        for number in matching:
+            cell = {**cell, **settings.overrides[number].set.given}
+        changed.append(cell)
+    for number, override in enumerate(settings.overrides):
+        if number not in used:
+            mistakes.append(
+                Mistake(
+                    ("overrides", number, "where"),
+                    f"{override.where.text} matches no network of the study; correct it "
+                    "or take the entry out",
+                )
+            )
+    if mistakes:
+        raise StudyError(mistakes)
+    further = _further_axes(settings)
+    folders = {name: dataset_folder(name, settings) for name in {c["dataset"] for c in changed}}
+    specs = {name: dataset_settings(name, settings).spec() for name in folders}
+    runs = [_run(cell, further, folders, specs) for cell in changed]
+    return sorted({run.name: run for run in runs}.values(), key=_order)
+
+
+def _cells(settings: StudySettings) -> tuple[list[Cell], list[Mistake]]:
+    """Every setting of every network, before overrides, and what is wrong with the entries."""
+    fixed = {"seed": 0}
+    for section in SECTIONS:
+        fixed |= getattr(settings, section).model_dump()
+    grid = settings.grid.given
+    cells = [fixed | cell for cell in _cross(grid)]
+    excluded: set[int] = set()
+    mistakes = []
+    for number, entry in enumerate(settings.exclude):
+        out = {n for n, cell in enumerate(cells) if _matches(cell, entry.given)}
+        excluded |= out
+        if not out:
+            mistakes.append(
+                Mistake(
+                    ("exclude", number),
+                    f"{entry.text} matches no network of the grid; correct it or take the "
+                    "entry out",
+                )
+            )
+    kept = [cell for n, cell in enumerate(cells) if n not in excluded]
+    for extra in settings.include:
+        kept += [fixed | cell for cell in _cross(grid | extra.given)]
+    if not kept:
+        mistakes.append(
+            Mistake(
+                ("exclude",),
+                f"found {len(settings.exclude)} entries that take out all {len(cells)} networks of "
+                "the grid; accepted are entries that leave at least one",
+            )
+        )
+    return kept, mistakes
+
+
+def _cross(axes: Mapping[str, Sequence]) -> Iterable[dict[str, Any]]:
+    return (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
+
+
+def _matches(cell: Cell, wanted: Mapping[str, Sequence]) -> bool:
+    return all(canonical(cell[key]) in canonical(values) for key, values in wanted.items())
+
+
+def _further_axes(settings: StudySettings) -> list[str]:
+    """The settings that vary beyond the usual design columns, in the order of the model."""
+    named = set(settings.grid.given)
+    named |= {axis for extra in settings.include for axis in extra.given}
+    named |= {axis for override in settings.overrides for axis in override.set.given}
+    return [axis for axis in AXES if axis in named and axis not in DESIGN]
+
+
+def _run(
+    cell: Cell, further: Sequence[str], folders: Mapping[str, str], datasets: Mapping[str, dict]
+) -> Run:
+    name = cell["dataset"]
+    parts = {s: {k: cell[k] for k in model.model_fields} for s, model in SECTIONS.items()}
+    parts["data"] |= {"dataset": datasets[name], **_label_noise(cell)}
+    group_spec = canonical(parts)
+    spec = {**group_spec, "seed": cell["seed"]}
+    design = {axis: cell[axis] for axis in [*DESIGN, *further]}
+    stem = (
+        f"{slug(name)}-{design['architecture']}-d{design['depth']}"
+        f"-w{short_number(design['width'])}-f{short_number(design['fraction'])}"
+    )
+    return Run(
+        name=f"{stem}-s{design['seed']}-{digest(spec)}",
+        group=f"{stem}-{digest(group_spec)}",
+        dataset=folders[name],
+        design=design,
+        spec=spec,
+    )
+
+
+def _label_noise(cell: Cell) -> dict[str, Any]:
+    """One way to say each thing: a share of 0 is no noise, and no seed is seed 0."""
+    if not cell["random_labels"]:
+        return {"random_labels": None, "label_seed": None}
+    return {"label_seed": cell["label_seed"] or 0}
+
+
+def _order(run: Run) -> tuple:
+    spec = run.spec
+    settings = [_rank(spec[section].get(axis)) for axis, section in AXES.items() if section]
+    return (*(_rank(run.design[axis]) for axis in DESIGN[:-1]), *settings, spec["seed"])
+
+
+def _rank(value: Any) -> tuple:
+    """A place in one order for numbers, text, truth values and what is absent."""
+    if value is None:
+        return (0, 0)
+    if isinstance(value, (bool, int, float)):
+        return (1, value)
+    return (2, str(value))
+
+
+def dataset_settings(name: str, settings: StudySettings) -> DatasetSettings:
+    """The data set that the study calls `name`: one of its own, or a built-in one."""
+    return settings.datasets.get(name) or DatasetSettings(source=name)
+
+
+def dataset_folder(name: str, settings: StudySettings) -> str:
+    """Folder name of a data set's artifact: readable, then the digest of what decides it."""
+    return f"{slug(name)}-{digest(dataset_settings(name, settings).spec())}"

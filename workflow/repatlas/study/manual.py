@@ -1,0 +1,87 @@
+"""The tables of config/README.md, made from the typed model so that they cannot go out of date."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from repatlas.catalogue import FIGURE_SETTINGS, FIGURES, MEASURES
+from repatlas.study.accepted import accepted
+from repatlas.study.messages import in_yaml, shown
+from repatlas.study.reruns import RERUNS, reruns
+from repatlas.study.schema import SECTION_MODELS
+from repatlas.study.settings import StudySettings
+
+START, END = "<!-- table: {} -->", "<!-- end of table -->"
+MODELS = SECTION_MODELS | {"datasets": "DatasetSettings"}
+KEYS = ("Key", "Meaning", "Accepted", "Default", "Changing it reruns")
+
+
+def with_tables(text: str) -> str:
+    """`text` with the table after every `<!-- table: NAME -->` mark made anew; see `table`."""
+    mark = re.escape(START).replace(re.escape("{}"), r"(\w+)")
+    pattern = re.compile(mark + ".*?" + re.escape(END), re.DOTALL)
+    return pattern.sub(lambda m: f"{START.format(m[1])}\n{table(m[1])}{END}", text)
+
+
+def table(name: str) -> str:
+    """A Markdown table.
+
+    `name` is `study` for the keys of the file itself, `datasets` for those of one data set, the
+    name of a section for its keys, or `measures`, `figures`, `figure_settings`. KeyError otherwise.
+    """
+    if name == "measures":
+        rows = [(f"`{m}`", "activations" if needs else "Grams") for m, needs in MEASURES.items()]
+        return _markdown(("Measure", "Made from"), rows)
+    if name == "figures":
+        figures = [
+            (f"`{key}`", figure.title, ", ".join(_setting(*s) for s in figure.settings.items()))
+            for key, figure in FIGURES.items()
+        ]
+        return _markdown(("Figure", "Shows", "Settings and defaults"), figures)
+    if name == "figure_settings":
+        kinds = {str: "text", int: "whole number", bool: "true or false"}
+        settings = [(f"`{k}`", text, kinds[kind]) for k, (kind, text) in FIGURE_SETTINGS.items()]
+        return _markdown(("Setting", "Meaning", "Accepted"), settings)
+    return _markdown(KEYS, _keys(name))
+
+
+def _keys(name: str) -> list[tuple[str, ...]]:
+    schema = StudySettings.model_json_schema()
+    definitions = schema["$defs"]
+    section = schema if name == "study" else definitions[MODELS[name]]
+    required = section.get("required", [])
+    return [
+        (
+            f"`{key}`",
+            " ".join(about["description"].split()),
+            accepted(about, definitions),
+            "(required)" if key in required else _default(about.get("default")),
+            RERUNS[key] if name == "study" else reruns(f"{name}.{key}"),
+        )
+        for key, about in section["properties"].items()
+    ]
+
+
+def _setting(key: str, default: Any) -> str:
+    return f"`{key}` (from the data)" if default is None else f"`{key}` ({shown(default)})"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
+    )
+
+
+def _default(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, dict) and value:
+        return "see below"
+    if value in ("", [], {}):
+        return "empty"
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, float):
+        return f"`{in_yaml(value)}`"
+    return f"`{value if isinstance(value, str) else shown(value)}`"

@@ -1,0 +1,37 @@
+"""A study as plain data, for the jobs and the people that read it later."""
+
+from typing import Any
+
+from repatlas.study.study import Study
+
+
+def config_record(study: Study) -> dict[str, Any]:
+    """The effective configuration: what the file says, with every default filled in."""
+    return study.settings.model_dump(mode="json")
+
+
+def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
+    """What the tables are made of: every network with its design columns and probe, the names of
+    the design columns, the paths of all tiles, and the jobs whose cost counts as the study's."""
+    runs = [
+        {
+            "run": run.name,
+            "group": run.group,
+            **run.design,
+            "probe": study.probes[run.name].id,
+            "dataset_folder": run.dataset,
+        }
+        for run in study.runs
+    ]
+    tiles: dict[str, list[str]] = {}
+    for tile in study.tiles:
+        tiles.setdefault(tile.measure, []).append(
+            f"{results}/similarity/{tile.measure}/{tile.name}.parquet"
+        )
+    jobs = {
+        "data": list(study.datasets),
+        "train": list(study.by_name),
+        "extract": [f"{name}--{probe.id}" for name, probe in study.probes.items()],
+        "similarity": [f"{tile.measure}/{tile.name}" for tile in study.tiles],
+    }
+    return {"runs": runs, "design": list(study.runs[0].design), "tiles": tiles, "jobs": jobs}

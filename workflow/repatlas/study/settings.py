@@ -1,0 +1,126 @@
+"""The typed model of a study: every key of its YAML file, with meaning, unit and default."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from repatlas.catalogue import FIGURES, MEASURES
+from repatlas.study.axes import Axes, Changes, Selection
+from repatlas.study.fields import Name, Scalar, Settings, count, one_or_more
+from repatlas.study.sections import (
+    BUILT_IN,
+    DatasetSettings,
+    DataSettings,
+    ModelSettings,
+    ProbeSettings,
+    TrainingSettings,
+)
+
+Measure = Literal[tuple(MEASURES)]
+Figure = Literal[tuple(FIGURES)]
+
+
+def _listed(value: Any) -> Any:
+    """One figure's name as a list of it."""
+    return [value] if isinstance(value, str) and value != "auto" else value
+
+
+# `auto`, or a list; a single name is accepted as a list of one.
+Figures = Annotated[Literal["auto"] | Figure | list[Figure], BeforeValidator(_listed)]
+Pair = Annotated[list[Selection], Field(min_length=2, max_length=2)]
+
+
+class ComparisonSettings(Settings):
+    """Which networks are compared with which."""
+
+    across_seeds: bool = True
+    """Compare networks that differ in the seed alone."""
+    across_architectures: Annotated[
+        Literal["none", "all"] | list[Pair],
+        Field(examples=[[[{"depth": 14, "width": 2}, {"depth": 56, "width": 1}]]]),
+    ] = "none"
+    """`all`, `none`, or a list of pairs, each of two selections such as
+    [{depth: 14, width: 2}, {depth: 56, width: 1}]."""
+    layers: one_or_more(str) = ["relu"]
+    """Layers compared across networks; within one network all tapped layers are. Written as
+    `taps`."""
+    seed_pairs: count("pairs") | None = 20
+    """At most this many pairs of networks for each pair of architectures (the paper's 20);
+    null = all."""
+
+
+class Override(Settings):
+    """Settings for the networks that match."""
+
+    where: Axes
+    """What a network must match, all of it."""
+    set: Changes
+    """Settings of `data`, `model` or `training` to change."""
+
+
+class StudySettings(Settings):
+    """A study: a grid of networks, a probe set, comparisons, and what to show."""
+
+    study: Name
+    """Name of the study and of its folder under results/studies."""
+    title: str = ""
+    """One line for figures and report."""
+    datasets: dict[Name, DatasetSettings] = {}
+    """Data sets of your own, by the name that the grid uses. Built-in: digits, cifar10, cifar100,
+    mnist, fashion-mnist."""
+    data_root: str | None = None
+    """Folder that already holds downloaded data sets as torchvision lays them out; used as it is.
+    The environment variable REPATLAS_DATA says the same."""
+    grid: Axes
+    """Axes that are crossed: any setting of `data`, `model` or `training`, and `seed`."""
+    exclude: list[Axes] = []
+    """Cells taken out of the grid: every network that matches all keys of one entry."""
+    include: list[Axes] = []
+    """Extra rows: an entry's keys replace those of the grid, all other axes stay crossed."""
+    overrides: list[Override] = []
+    """Settings changed for a part of the grid; later entries win."""
+    data: DataSettings = DataSettings()
+    """Data settings that the grid does not vary."""
+    model: ModelSettings = ModelSettings()
+    """Model settings that the grid does not vary."""
+    training: TrainingSettings = TrainingSettings()
+    """Training settings that the grid does not vary."""
+    taps: one_or_more(str) = ["all"]
+    """Layers read out: `all`, `residual` (the sums of branch and shortcut), a kind (`relu`, `conv`,
+    `bn`, `add`, `dense`, ...), or patterns of names such as `stage2.*.relu2`."""
+    probe: ProbeSettings = ProbeSettings()
+    """The probe set."""
+    keep_activations: bool = True
+    """Store activations beside the Gram matrices. At paper scale a width-10 network's do not fit
+    on a disk; minibatch CKA never needs them."""
+    measures: one_or_more(Measure) = ["cka_minibatch"]
+    """Similarity measures; all but cka_minibatch need `keep_activations: true`."""
+    comparisons: ComparisonSettings = ComparisonSettings()
+    """Which networks are compared."""
+    figures: Figures = "auto"
+    """Names of figures, or `auto`: all that the grid gives data for."""
+    figure_settings: dict[Figure, dict[str, Scalar | None]] = {}
+    """Settings of single figures, by figure name."""
+    device: Annotated[
+        str,
+        Field(
+            pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+            json_schema_extra={"patternErrorMessage": "auto, cpu, cuda or cuda:N"},
+        ),
+    ] = "auto"
+    """Where networks are trained and read out; `auto` takes a GPU where there is one."""
+
+    @field_validator("measures")
+    @classmethod
+    def _once(cls, measures: list[str]) -> list[str]:
+        if repeated := sorted({m for m in measures if measures.count(m) > 1}):
+            raise ValueError(f"{repeated[0]!r} is named twice")
+        return measures
+
+    @field_validator("datasets")
+    @classmethod
+    def _own_names(cls, datasets: dict[str, DatasetSettings]) -> dict[str, DatasetSettings]:
+        for name, settings in datasets.items():
+            if name in BUILT_IN and settings.source != name:
+                raise ValueError(f"{name!r} is the name of a built-in set; choose another")
+        return datasets

@@ -1,0 +1,193 @@
+"""The study as the workflow and the library use it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from repatlas.data.catalogue import describe
+from repatlas.data.content import Description
+from repatlas.errors import ConfigError, RepatlasError
+from repatlas.naming import digest
+from repatlas.study.checks import (
+    mistakes_in_figures,
+    mistakes_in_layers,
+    mistakes_in_names,
+    mistakes_in_runs,
+)
+from repatlas.study.comparisons import Tile, tiles_of
+from repatlas.study.explain import check_keys, mistakes_in
+from repatlas.study.figures import figures_of
+from repatlas.study.grid import Run, dataset_folder, dataset_settings, runs_of
+from repatlas.study.messages import Mistake, StudyError, as_written
+from repatlas.study.read import lines_of, shown_path
+from repatlas.study.settings import StudySettings
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """A probe as the stores of a network name it: which images, in which batches, which taps."""
+
+    id: str
+    dataset: str
+    size: int
+    batch_size: int
+    passes: int
+    taps: tuple[str, ...]
+
+    @property
+    def images(self) -> str:
+        """Name of the saved, ordered probe set, which does not depend on batches or taps."""
+        return f"{self.dataset}-n{self.size}"
+
+
+class Study:
+    """A validated study.
+
+    Parameters
+    ----------
+    config : the content of the study's YAML file (or of several, merged)
+    files : the files it came from, for messages
+
+    Raises ConfigError with one line for each thing that is wrong: where in which file, what was
+    found, what is accepted. No image is read; a user's own data are listed.
+    """
+
+    def __init__(self, config: Mapping[str, Any], files: Sequence[str] = ()):
+        try:
+            self.settings = load_settings(config)
+            _stop_at(mistakes_in_names(self.settings))
+            self.runs: list[Run] = runs_of(self.settings)
+            self._descriptions = self._describe()
+            self.tiles: list[Tile] = []
+            self._compare()
+        except StudyError as error:
+            raise ConfigError(_message(error.mistakes, config, files)) from None
+
+    def _compare(self) -> None:
+        """Fill `tiles`, and stop at whatever the parts of the study do not allow each other."""
+        settings, probes = self.settings, self.probes
+        mistakes = [*mistakes_in_runs(settings, self.runs, self._descriptions, probes)]
+        try:
+            ids = {name: plan.id for name, plan in probes.items()}
+            self.tiles = tiles_of(self.runs, ids, settings.measures, settings.comparisons)
+        except StudyError as error:
+            mistakes += error.mistakes
+        else:
+            mistakes += mistakes_in_figures(settings, self.runs, self.tiles)
+        _stop_at([*mistakes, *mistakes_in_layers(settings, self.runs, self.tiles)])
+
+    @property
+    def name(self) -> str:
+        """The study's name and folder."""
+        return self.settings.study
+
+    @cached_property
+    def by_name(self) -> dict[str, Run]:
+        """Runs by name."""
+        return {run.name: run for run in self.runs}
+
+    @cached_property
+    def datasets(self) -> dict[str, dict[str, Any]]:
+        """Data set specs by folder name, probe sets' included."""
+        return {
+            dataset_folder(n, self.settings): dataset_settings(n, self.settings).spec()
+            for n in self._dataset_names()
+        }
+
+    @cached_property
+    def probes(self) -> dict[str, ProbePlan]:
+        """The probe of every run, by the run's name."""
+        plans = {name: self._plan(name) for name in self._dataset_names()}
+        of_all = self.settings.probe.dataset
+        return {run.name: plans[of_all or run.design["dataset"]] for run in self.runs}
+
+    @cached_property
+    def frame(self) -> "pandas.DataFrame":
+        """The grid as a pandas frame: one row a network, design columns first."""
+        import pandas
+
+        rows = [
+            {"run": r.name, "group": r.group, **r.design, "probe": self.probes[r.name].id}
+            for r in self.runs
+        ]
+        return pandas.DataFrame(rows)
+
+    @cached_property
+    def figures(self) -> list[str]:
+        """Names of the figures to draw."""
+        return figures_of(self.settings, self.runs, self.tiles)
+
+    def _dataset_names(self) -> list[str]:
+        names = {run.design["dataset"] for run in self.runs}
+        return sorted(names | ({self.settings.probe.dataset} - {None}))
+
+    def _describe(self) -> dict[str, Description]:
+        found, mistakes = {}, []
+        for name in self._dataset_names():
+            folder = dataset_folder(name, self.settings)
+            try:
+                found[folder] = describe(self.datasets[folder])
+            except RepatlasError as error:
+                mistakes.append(Mistake(("datasets", name), str(error)))
+        _stop_at(mistakes)
+        return found
+
+    def _plan(self, dataset: str) -> ProbePlan:
+        settings, folder = self.settings.probe, dataset_folder(dataset, self.settings)
+        size = settings.size or self._descriptions[folder].n_test
+        taps = tuple(sorted(set(self.settings.taps)))
+        spec = {
+            "dataset": self.datasets[folder],
+            "size": size,
+            "batch_size": settings.batch_size,
+            "passes": settings.passes,
+            "taps": taps,
+        }
+        stem = f"{folder.rsplit('-', 1)[0]}-n{size}-b{settings.batch_size}-p{settings.passes}"
+        return ProbePlan(
+            id=f"{stem}-{digest(spec)}",
+            dataset=folder,
+            size=size,
+            batch_size=settings.batch_size,
+            passes=settings.passes,
+            taps=taps,
+        )
+
+
+def load_settings(config: Mapping[str, Any]) -> StudySettings:
+    """The typed settings of a study; StudyError (a ConfigError) with all mistakes of form."""
+    _stop_at(check_keys(config))
+    try:
+        return StudySettings.model_validate(dict(config))
+    except ValidationError as error:
+        raise StudyError(mistakes_in(error, StudySettings, config)) from None
+
+
+def _stop_at(mistakes: Iterable[Mistake]) -> None:
+    if found := list(mistakes):
+        raise StudyError(found)
+
+
+def _message(mistakes: Sequence[Mistake], config: Any, files: Sequence[str]) -> str:
+    """All mistakes in one message, each with its line where a file has the key."""
+    lines = {file: lines_of(file) for file in files}
+    where = ", ".join(map(shown_path, files)) or "the configuration"
+    number = f"{len(mistakes)} things to correct" if len(mistakes) > 1 else "one thing to correct"
+    text = [f"The study in {where} cannot be used; {number}:"]
+    for mistake in mistakes:
+        path = as_written(mistake.path, config)
+        # Of merged files the last one wins.
+        place = [(file, found[path]) for file, found in lines.items() if path in found]
+        line = ""
+        if place:
+            file, on = place[-1]
+            line = f"line {on}, " if len(files) == 1 else f"{shown_path(file)}, line {on}, "
+        first, *more = str(Mistake(path, mistake.text)).splitlines()
+        text += [f"  {line}{first}", *(f"    {rest}" for rest in more)]
+    return "\n".join(text)

@@ -1,0 +1,85 @@
+"""Training batches: data in memory, augmented in whole batches on the device.
+
+The transforms are those of the paper's code: reflect-pad, random crop back to size, horizontal
+flip with probability 1/2, pixels / 255 with no further normalisation. Each image draws its own
+offset and flip, as torchvision's per-image RandomCrop and RandomHorizontalFlip do.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from repatlas.training.seeds import generator
+
+
+class TrainingBatches:
+    """Shuffled, augmented batches of one training set, one epoch at a time.
+
+    Parameters
+    ----------
+    images : (n, channels, height, width) uint8 array
+    labels : (n,) integer array
+    batch_size : examples a batch; an epoch has n // batch_size batches, the remainder is dropped
+    crop_padding : pixels of reflection on each side before the random crop; 0 = no crop
+    flip : flip each image left to right with probability 1/2
+    seed : the run's seed
+    device : where the images live and the batches are made
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int,
+        crop_padding: int,
+        flip: bool,
+        seed: int,
+        device: torch.device,
+    ):
+        pad = crop_padding
+        self.height, self.width = images.shape[2:]
+        padded = np.pad(images, ((0, 0), (0, 0), (pad, pad), (pad, pad)), mode="reflect")
+        # Channels last: gathering a batch then yields a channels_last tensor with no further copy.
+        padded = np.ascontiguousarray(padded.transpose(0, 2, 3, 1))
+        self.images = torch.from_numpy(padded).to(device)
+        self.labels = torch.from_numpy(np.asarray(labels, dtype=np.int64)).to(device)
+        self.batch_size, self.pad, self.flip, self.seed = batch_size, pad, flip, seed
+        self.device = device
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.labels) // self.batch_size
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of `epoch`: float32 images in [0, 1] (channels_last) and labels.
+
+        All of an epoch's draws are made at once on the CPU, so that every device sees the same
+        ones and none waits for the host at each step.
+        """
+        n = len(self) * self.batch_size
+        draw = generator(self.seed, "epoch", epoch)
+        order = torch.randperm(len(self.labels), generator=draw)[:n]
+        offsets = torch.randint(2 * self.pad + 1, (n, 2), generator=draw)
+        flips = torch.randint(2, (n,), generator=draw).bool() & self.flip
+        rows = offsets[:, :1] + torch.arange(self.height)
+        columns = torch.where(
+            flips[:, None],
+            offsets[:, 1:] + torch.arange(self.width - 1, -1, -1),
+            offsets[:, 1:] + torch.arange(self.width),
+        )
+        order, rows, columns = (t.to(self.device) for t in (order, rows, columns))
+        for start in range(0, n, self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            chosen = order[batch]
+            pixels = self.images[
+                chosen[:, None, None], rows[batch][:, :, None], columns[batch][:, None, :]
+            ]
+            yield pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255), self.labels[chosen]
+
+
+def as_input(images: np.ndarray, device: torch.device) -> Tensor:
+    """(n, channels, height, width) uint8 -> float32 in [0, 1] on `device`, channels_last."""
+    tensor = torch.tensor(np.asarray(images), device=device)
+    return tensor.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)

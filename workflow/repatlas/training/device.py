@@ -1,0 +1,49 @@
+"""The device a job computes on, and the settings that make it repeatable."""
+
+import os
+
+import torch
+
+from repatlas.errors import ResourceError
+
+
+def choose(name: str, threads: int, precision: str = "float32") -> torch.device:
+    """The torch device for `name` (`auto`, `cpu`, `cuda`, `cuda:1`), set up to repeat itself.
+
+    `threads` is the number of CPU threads; it is part of a run's spec because other numbers of
+    threads give other rounding. `precision` `tf32` allows TF32 in matrix products and
+    convolutions; anything else keeps float32 exact. ResourceError where a GPU is demanded and
+    there is none.
+    """
+    # cuBLAS is deterministic only with a fixed workspace, and reads this at its first call.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and torch.cuda.is_available():
+        # On the CPU every operation used here is deterministic already, and asking for it would
+        # import torch's compiler, which costs seconds a job.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ResourceError(
+            f"device: {name!r} was asked for, but PyTorch sees no CUDA GPU here.\n"
+            "Use `device: auto` or `device: cpu`, or start on a machine with a GPU."
+        )
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> dict[str, str]:
+    """Device and library versions, for the record beside a result."""
+    model = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_model()
+    return {"device": device.type, "model": model, "torch": torch.__version__}
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return "unknown"

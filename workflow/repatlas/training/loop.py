@@ -1,0 +1,273 @@
+"""Train one network from its spec and leave the whole record of it in one folder.
+
+Files of a run: spec.json, model.pt (final weights), curve.csv (a row an epoch), test_logits.npy,
+status.json and hardware.json. A run that diverges leaves them all too: it ends as a status with a
+reason, because one bad network must not cost the study.
+"""
+
+import csv
+import io
+import logging
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from repatlas.data.dataset import Dataset
+from repatlas.data.selection import held_out, randomise_labels, subset
+from repatlas.errors import DataError
+from repatlas.files import whole_file, write_json, write_text
+from repatlas.models.registry import build
+from repatlas.training import checkpoint
+from repatlas.training.batches import TrainingBatches
+from repatlas.training.device import describe
+from repatlas.training.evaluate import logits, score
+from repatlas.training.optimiser import Optimiser
+from repatlas.training.seeds import generator
+
+log = logging.getLogger(__name__)
+
+CURVE = [
+    "epoch",
+    "step",
+    "learning_rate",
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+]
+RESUME_EVERY = 60.0  # seconds of training that a kill may cost
+REPORT_EVERY = 20.0  # seconds between progress lines
+
+
+class Training:
+    """One network in training: its data, its state, its record.
+
+    Parameters
+    ----------
+    spec : the run's spec (canonical mapping with `data`, `model`, `training` and `seed`)
+    dataset : the loaded data set that `spec["data"]` names
+    device : where to compute
+    """
+
+    def __init__(self, spec: Mapping, dataset: Dataset, device: torch.device):
+        self.spec, self.settings, self.device = spec, spec["training"], device
+        data = spec["data"]
+        chosen = subset(dataset, data["fraction"])
+        labels = randomise_labels(
+            np.asarray(dataset.train_labels)[chosen],
+            data.get("random_labels", 0),
+            len(dataset.classes),
+            data.get("label_seed", 0),
+        )
+        self.batches = TrainingBatches(
+            np.asarray(dataset.train_images[chosen]),
+            labels,
+            self.settings["batch_size"],
+            self.settings["crop_padding"],
+            self.settings["flip"],
+            spec["seed"],
+            device,
+        )
+        if len(self.batches) == 0:
+            raise DataError(
+                f"batch_size is {self.settings['batch_size']}, but the training set holds only "
+                f"{len(labels)} examples. Choose a batch size of at most {len(labels)}."
+            )
+        self.test_images, self.test_labels = self._evaluation_set(dataset, data)
+        self.network = build(
+            spec["model"],
+            dataset.shape,
+            len(dataset.classes),
+            generator(spec["seed"], "initialisation"),
+        ).to(device=device, memory_format=torch.channels_last)
+        self.optimiser = Optimiser(self.network, self.settings)
+        self.epoch = 0
+        self.curve: list[dict] = []
+        self.reason: str | None = None
+
+    @staticmethod
+    def _evaluation_set(dataset: Dataset, data: Mapping) -> tuple[np.ndarray, np.ndarray]:
+        if data["evaluate_on"] == "held_out":
+            chosen = held_out(dataset, data["fraction"])
+            return dataset.train_images[chosen], dataset.train_labels[chosen]
+        return dataset.test_images, dataset.test_labels
+
+    def run_epoch(self) -> None:
+        """Train one epoch, evaluate where the protocol says so, and add a row to the curve."""
+        rate = self.optimiser.start_epoch(self.epoch)
+        self.network.train()
+        # Sums stay on the device: reading them is a host synchronisation, done once an epoch.
+        total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        for images, labels in self.batches.epoch(self.epoch):
+            self.optimiser.sgd.zero_grad(set_to_none=True)
+            with self._precision():
+                output = self.network(images)
+            loss = functional.cross_entropy(output.float(), labels)
+            loss.backward()
+            self.optimiser.sgd.step()
+            total_loss += loss.detach() * len(labels)
+            correct += (output.detach().argmax(1) == labels).sum()
+        examples = len(self.batches) * self.batches.batch_size
+        self.epoch += 1
+        row = dict.fromkeys(CURVE, math.nan) | {
+            "epoch": self.epoch,
+            "step": self.epoch * len(self.batches),
+            "learning_rate": rate,
+            "train_loss": total_loss.item() / examples,
+            "train_accuracy": correct.item() / examples,
+        }
+        if not math.isfinite(row["train_loss"]):
+            self.reason = f"training loss is {row['train_loss']} at epoch {self.epoch}"
+        elif self.epoch % self.settings["evaluate_every"] == 0 or self.finished:
+            row["test_loss"], row["test_accuracy"] = score(self.logits(), self.test_labels)
+        self.curve.append(row)
+
+    def _precision(self) -> torch.autocast:
+        """bfloat16 autocast where the spec asks for it; float32 and TF32 need none."""
+        enabled = self.settings["precision"] == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def logits(self) -> np.ndarray:
+        """Logits (examples, classes) on the evaluation set."""
+        return logits(self.network, self.test_images, self.device)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing more to train."""
+        return self.reason is not None or self.epoch >= self.settings["epochs"]
+
+    def state(self, identity: dict) -> dict:
+        """Everything that goes on after an interruption needs. `identity` says whose it is."""
+        return {
+            "identity": identity,
+            "epoch": self.epoch,
+            "curve": self.curve,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state(),
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from :meth:`state`; the random streams need no state (see `seeds`)."""
+        self.epoch, self.curve = state["epoch"], state["curve"]
+        self.network.load_state_dict(state["network"])
+        self.optimiser.restore(state["optimiser"])
+
+
+def train(
+    spec: Mapping,
+    dataset: Dataset,
+    folder: Path,
+    scratch: Path,
+    device: torch.device,
+    code: str = "",
+    name: str = "",
+) -> dict:
+    """Train the network of `spec` and write its record into `folder`; return its status.
+
+    `scratch` keeps the resume checkpoint, which counts only for the same spec, the same `code`
+    (digest of the training code) and the same data; it is removed when the record is complete.
+    """
+    identity = {"spec": _plain(spec), "code": code, "data": dataset.checksum}
+    training = Training(spec, dataset, device)
+    resume = scratch / "resume.pt"
+    state = checkpoint.load_resume(resume, identity, device)
+    if state is not None:
+        training.restore(state)
+        log.info("%s: continues after epoch %d", name, training.epoch)
+    progress = _Progress(name, training)
+    scratch.mkdir(parents=True, exist_ok=True)
+    saved = time.monotonic()
+    while not training.finished:
+        training.run_epoch()
+        progress.report()
+        if time.monotonic() - saved > RESUME_EVERY and not training.finished:
+            checkpoint.save(training.state(identity), resume)
+            saved = time.monotonic()
+    status = _record(training, spec, folder, device)
+    resume.unlink(missing_ok=True)
+    return status
+
+
+def _record(training: Training, spec: Mapping, folder: Path, device: torch.device) -> dict:
+    """Write the files of a run, status last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = training.logits()
+    loss, accuracy = score(values, training.test_labels)
+    ok = training.reason is None
+    status = {
+        "status": "completed" if ok else "diverged",
+        "reason": training.reason or "",
+        "epochs": training.epoch,
+        "steps": training.epoch * len(training.batches),
+        "train_examples": len(training.batches.labels),
+        "train_loss": _finite(training.curve[-1]["train_loss"]),
+        "train_accuracy": training.curve[-1]["train_accuracy"] if ok else None,
+        "test_loss": _finite(loss),
+        # The accuracy of the final epoch: choosing the best epoch on the test set would flatter it.
+        "test_accuracy": accuracy if ok else None,
+        "parameters": sum(p.numel() for p in training.network.parameters()),
+    }
+    write_json(folder / "spec.json", spec)
+    checkpoint.save(checkpoint.snapshot(training.network), folder / "model.pt")
+    _write_array(folder / "test_logits.npy", values)
+    write_text(folder / "curve.csv", _csv(training.curve))
+    write_json(folder / "hardware.json", describe(device))
+    write_json(folder / "status.json", status)
+    return status
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _plain(spec: Mapping) -> dict:
+    return {k: _plain(v) if isinstance(v, Mapping) else v for k, v in spec.items()}
+
+
+def _write_array(path: Path, values: np.ndarray) -> None:
+    with whole_file(path) as partial, open(partial, "wb") as handle:
+        np.save(handle, values)
+
+
+def _csv(rows: list[dict]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, CURVE, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+        for row in rows
+    )
+    return out.getvalue()
+
+
+class _Progress:
+    """Progress lines with the time left, no more often than every `REPORT_EVERY` seconds."""
+
+    def __init__(self, name: str, training: Training):
+        self.name, self.training = name, training
+        self.start, self.first_epoch, self.last = time.monotonic(), training.epoch, 0.0
+
+    def report(self) -> None:
+        now, done = time.monotonic(), self.training.epoch
+        if now - self.last < REPORT_EVERY and not self.training.finished:
+            return
+        self.last = now
+        left = (now - self.start) / (done - self.first_epoch)
+        left *= self.training.settings["epochs"] - done
+        row = self.training.curve[-1]
+        tested = next((r for r in reversed(self.training.curve) if r["test_accuracy"] >= 0), None)
+        log.info(
+            "%s: epoch %d/%d, training loss %.3f%s, about %s left",
+            self.name,
+            done,
+            self.training.settings["epochs"],
+            row["train_loss"],
+            f", test accuracy {100 * tested['test_accuracy']:.1f} %" if tested else "",
+            f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s",
+        )

@@ -1,0 +1,53 @@
+"""Networks.
+
+Needs: results/data/<dataset>/. Gives: results/runs/<run>/, one folder a network: spec.json,
+model.pt, curve.csv, test_logits.npy, hardware.json and status.json. A network that diverges gives
+them too, with a status that says so. Interrupted training goes on from results/.scratch/.
+"""
+
+
+def run_spec(wildcards):
+    return canonical_json(STUDY.by_name[wildcards.run].spec)
+
+
+def run_dataset(wildcards):
+    return f"results/data/{STUDY.by_name[wildcards.run].dataset}/manifest.json"
+
+
+def run_threads(wildcards):
+    return STUDY.by_name[wildcards.run].spec["training"]["threads"]
+
+
+rule train:
+    input:
+        run_dataset,
+    output:
+        multiext(
+            "results/runs/{run}/",
+            spec="spec.json",
+            weights="model.pt",
+            curve="curve.csv",
+            logits="test_logits.npy",
+            hardware="hardware.json",
+            status="status.json",
+        ),
+    log:
+        "results/logs/train/{run}.log",
+    benchmark:
+        "results/benchmarks/train/{run}.jsonl"
+    params:
+        spec=run_spec,
+        code=code_digest("repatlas.cli.train"),
+    threads: run_threads
+    resources:
+        # Not parameters: where a network is trained is recorded, but is not what it is.
+        device=STUDY.settings.device,
+        mem_mb=3000,
+    conda:
+        ENVIRONMENT
+    message:
+        "training {wildcards.run}"
+    shell:
+        "python -m repatlas train --spec {params.spec:q} --dataset $(dirname {input:q})"
+        " --output results/runs/{wildcards.run} --scratch results/.scratch"
+        " --device {resources.device} --code {params.code} --log {log:q}"
