@@ -45,28 +45,29 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()
 
 
-class FakeCifar10:
-    """Six batches of twenty random images, known to torchvision by their real checksums."""
+class FakeCifar:
+    """Batches of twenty random images, known to torchvision by their real checksums."""
 
-    def __init__(self, monkeypatch) -> None:
+    def __init__(self, monkeypatch, name: str, labels_key: str) -> None:
         from torchvision import datasets
 
-        self.set = datasets.CIFAR10
+        self.set = getattr(datasets, name)
+        self.patch = monkeypatch
         rng = np.random.default_rng(0)
         self.files, self.images, self.labels = {}, [], []
-        for name, _ in [*self.set.train_list, *self.set.test_list]:
+        n_train = len(self.set.train_list)
+        for file, _ in [*self.set.train_list, *self.set.test_list]:
             images = rng.integers(0, 256, (20, 3072), dtype=np.uint8)
             labels = (np.arange(20) % 10).tolist()
-            self.files[name] = pickle.dumps({"data": images, "labels": labels})
+            self.files[file] = pickle.dumps({"data": images, labels_key: labels})
             self.images.append(images.reshape(-1, 3, 32, 32))
             self.labels.extend(labels)
-        self.files["batches.meta"] = pickle.dumps({"label_names": ["x"] * 10})
-        self.patch = monkeypatch
-        listed = [[name, md5(data)] for name, data in self.files.items()]
+        self.files[self.set.meta["filename"]] = pickle.dumps({"names": ["x"] * 10})
+        *listed, meta = [[file, md5(data)] for file, data in self.files.items()]
         self._set(
-            train_list=listed[:5],
-            test_list=listed[5:6],
-            meta={**self.set.meta, "md5": listed[6][1]},
+            train_list=listed[:n_train],
+            test_list=listed[n_train:],
+            meta={**self.set.meta, "md5": meta[1]},
         )
         self.pack()
 
@@ -79,7 +80,7 @@ class FakeCifar10:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
             for name, data in self.files.items():
-                member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+                member = tarfile.TarInfo(f"{self.set.base_folder}/{name}")
                 if name == leave_out:
                     continue
                 if name == link:
@@ -94,11 +95,11 @@ class FakeCifar10:
         self._set(tgz_md5=md5(self.archive))
 
     def serve(self, server: "Server") -> None:
-        server.content["/cifar-10-python.tar.gz"] = self.archive
-        self._set(url=f"{server.address}/cifar-10-python.tar.gz")
+        server.content[f"/{self.set.filename}"] = self.archive
+        self._set(url=f"{server.address}/{self.set.filename}")
 
     def unpack(self, root: Path) -> Path:
-        folder = root / "cifar-10-batches-py"
+        folder = root / self.set.base_folder
         folder.mkdir(parents=True)
         for name, data in self.files.items():
             (folder / name).write_bytes(data)
@@ -206,8 +207,13 @@ class Server:
 
 
 @pytest.fixture
-def cifar(monkeypatch) -> FakeCifar10:
-    return FakeCifar10(monkeypatch)
+def cifar(monkeypatch) -> FakeCifar:
+    return FakeCifar(monkeypatch, "CIFAR10", "labels")
+
+
+@pytest.fixture
+def cifar100(monkeypatch) -> FakeCifar:
+    return FakeCifar(monkeypatch, "CIFAR100", "fine_labels")
 
 
 @pytest.fixture

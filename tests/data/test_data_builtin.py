@@ -1,10 +1,20 @@
+import hashlib
 import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from repatlas.data import describe, fingerprint, held_out, load, prepare, subset
+from repatlas.data import (
+    describe,
+    fingerprint,
+    held_out,
+    load,
+    load_probe,
+    make_probe,
+    prepare,
+    subset,
+)
 from repatlas.errors import ConfigError
 
 
@@ -30,6 +40,18 @@ def test_digits_are_scikit_learns_images_scaled_and_split_once(digits_set):
     found = {(*image.astype(int), label) for image, label in zip(images, labels, strict=True)}
     assert found == expected
     assert images.max() == 255
+
+
+def test_digits_are_fixed_for_good(digits_set):
+    # Written down once: another release of NumPy or scikit-learn must give the same.
+    arrays = {
+        "a6431986f82dda03": digits_set.train_images,
+        "2a89cb282a1398dc": digits_set.test_images,
+        "fa32df8c671b0a9b": digits_set.train_order,
+        "d115789bf1287264": digits_set.test_order,
+    }
+    for expected, array in arrays.items():
+        assert hashlib.sha256(array.tobytes()).hexdigest()[:16] == expected
 
 
 def test_digits_test_set_is_stratified(digits_set):
@@ -105,10 +127,15 @@ def test_unknown_source(spec, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def real_cifar(cifar_root, tmp_path_factory):
+def real_cifar_folder(cifar_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cifar10") / "cifar10"
     prepare({"source": "cifar10"}, folder, roots=[folder / "absent", cifar_root])
-    return load(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def real_cifar(real_cifar_folder):
+    return load(real_cifar_folder)
 
 
 class TestRealCifar10:
@@ -127,6 +154,11 @@ class TestRealCifar10:
         with open(cifar_root / "cifar-10-batches-py" / "batches.meta", "rb") as handle:
             names = pickle.load(handle, encoding="latin1")["label_names"]
         assert real_cifar.classes == tuple(names) == describe({"source": "cifar10"}).classes
+
+    def test_its_probe_set_is_fixed_for_good(self, real_cifar, real_cifar_folder, tmp_path):
+        # Every store ever made on CIFAR-10 carries this hash.
+        make_probe(real_cifar_folder, None, tmp_path / "probe.json")
+        assert load_probe(tmp_path / "probe.json", real_cifar).hash == "b36c5288b4ffa9f5"
 
     def test_fractions(self, real_cifar):
         sixteenth, quarter = subset(real_cifar, 1 / 16), subset(real_cifar, 1 / 4)

@@ -129,6 +129,12 @@ def test_size_is_height_and_width(tmp_path):
     assert found[0, 3].tolist() == [200, 200, 200]
 
 
+def test_height_and_width_are_not_confused_when_they_swap(tmp_path):
+    values = np.repeat(np.array([[0], [0], [200], [200]], dtype=np.uint8), 6, axis=1)
+    found = read(tmp_path / "i.png", Image.fromarray(values), 1, size=(6, 4))
+    assert found.shape == (1, 6, 4)
+
+
 def test_the_first_frame_counts(tmp_path):
     frames = [Image.new("L", (2, 2), value) for value in (5, 250)]
     found = read(tmp_path / "i.gif", frames[0], 1, save_all=True, append_images=frames[1:])

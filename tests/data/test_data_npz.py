@@ -58,6 +58,14 @@ def test_one_pool_is_split(made, tmp_path, save):
     assert everything(data) == sorted((i.tobytes(), y) for i, y in zip(IMAGES, LABELS, strict=True))
 
 
+def test_the_split_is_drawn_by_its_seed_alone(made, tmp_path):
+    chosen = []
+    for name, more in (("a", {}), ("b", {"split_seed": 0}), ("c", {"split_seed": 1})):
+        prepare(made(spec=more, x=IMAGES, y=LABELS), tmp_path / name)
+        chosen.append(load(tmp_path / name).test_images.tobytes())
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
 def test_blocks_smaller_than_the_data_give_the_same(made, tmp_path, monkeypatch):
     spec = made(x=IMAGES, y=LABELS)
     prepare(spec, tmp_path / "whole")
@@ -80,7 +88,9 @@ COLOUR = RNG.integers(0, 256, (20, 3, 8, 9), dtype=np.uint8)
         (COLOUR[:, 0], COLOUR[:, :1]),
     ],
 )
-def test_layouts(made, tmp_path, stored, expected):
+@pytest.mark.parametrize("block", [1 << 24, 1000])
+def test_layouts(made, tmp_path, monkeypatch, stored, expected, block):
+    monkeypatch.setattr(npz_file, "BLOCK_BYTES", block)
     spec = made(x_train=stored, y_train=LABELS, x_test=stored[:4], y_test=LABELS[:4])
     assert describe(spec).shape == expected.shape[1:]
     data = prepared(spec, tmp_path)

@@ -22,8 +22,8 @@ def quick(monkeypatch):
 
 def assert_is(folder, cifar):
     data = load(folder)
-    assert np.array_equal(data.train_images, np.concatenate(cifar.images[:5]))
-    assert np.array_equal(data.test_images, cifar.images[5])
+    assert np.array_equal(data.train_images, np.concatenate(cifar.images[:-1]))
+    assert np.array_equal(data.test_images, cifar.images[-1])
     assert [*data.train_labels, *data.test_labels] == cifar.labels
 
 
@@ -151,6 +151,16 @@ class TestPresentCopy:
         prepare(CIFAR, tmp_path / "set", roots=[tmp_path / "root"])
         assert_is(tmp_path / "set", cifar)
         assert os.listdir(tmp_path / "root") == [ARCHIVE]
+
+    @pytest.mark.parametrize("unpacked", [True, False])
+    def test_cifar100_has_its_fine_labels(self, cifar100, tmp_path, unpacked):
+        if unpacked:
+            cifar100.unpack(tmp_path)
+        else:
+            (tmp_path / "cifar-100-python.tar.gz").write_bytes(cifar100.archive)
+        prepare({"source": "cifar100"}, tmp_path / "set", roots=[tmp_path])
+        assert_is(tmp_path / "set", cifar100)
+        assert len(load(tmp_path / "set").classes) == 100
 
     @pytest.mark.parametrize("name", ["data_batch_4", "test_batch", "batches.meta"])
     def test_a_damaged_file_is_named_and_left(self, cifar, server, tmp_path, name):

@@ -22,7 +22,9 @@ def similarity(a, b, i, j, n_a, n_b):
         return 1.0
     if a["width"] > 1 and b["width"] > 1 and 0.4 <= x <= 0.75 and 0.4 <= y <= 0.75:
         value = 0.97
-    return value * (0.8 if a["seed"] != b["seed"] else 0.99) - 0.05 * (a["depth"] != b["depth"])
+    value *= 0.8 if a["seed"] != b["seed"] else 0.99
+    # Not symmetric between networks, so that a matrix turned by mistake is another.
+    return value if a["run"] == b["run"] else value - 0.05 * x
 
 
 def make_study(

@@ -53,6 +53,14 @@ def test_empty_texts_are_texts_and_empty_numbers_nan(study):
     assert failed["run"] not in study.completed["run"].tolist()
 
 
+def test_a_data_set_may_be_called_na(study_of):
+    study = study_of(depths=(8,), widths=(1.0,))
+    path = study._tables / "cost.csv"
+    path.write_text("rule,dataset,seconds\ntrain,NA,1.5\ntrain,null,\n")
+    assert study.cost["dataset"].tolist() == ["NA", "null"]
+    assert study.cost["seconds"].isna().tolist() == [False, True]
+
+
 def test_similarity_is_labelled_by_the_layers_of_both_networks(study, known):
     a, b = run_of(study, 8, 1, 0), run_of(study, 14, 2, 1)
     matrix = study.similarity(a["run"], b["run"])

@@ -18,7 +18,7 @@ def random(*shape, seed=0):
 
 
 def hsic1(x, y):
-    """Equation 5 of Song et al. 2012, from raw features."""
+    """The unbiased estimator as Song et al. 2012 write it, from raw features."""
     n = len(x)
     k, m = x @ x.T, y @ y.T
     np.fill_diagonal(k, 0)
@@ -212,6 +212,11 @@ def test_undefined_values_warn_with_the_reason_at_the_caller():
     zero_row[3] = 0
     with pytest.warns(UndefinedSimilarityWarning, match="an example whose features are all zero"):
         assert np.isnan(compare(zero_row, random(48, 5, seed=1), "rsa"))
+    mostly_equal = np.repeat(random(1, 5), 48, axis=0)
+    mostly_equal[:5] = random(5, 5, seed=1)
+    with pytest.warns(UndefinedSimilarityWarning, match="x has a median distance of 0"):
+        assert np.isnan(compare(mostly_equal, random(48, 5), "cka_rbf"))
+    assert np.isfinite(compare(mostly_equal, random(48, 5), "cka_rbf", bandwidth=1.0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isfinite(compare(zero_row, random(48, 5, seed=1), "rsa", rdm="euclidean"))

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from repatlas.errors import ConfigError
+from repatlas.study import Study
+from repatlas.study.read import check_yaml
 
 SMALL: dict[str, Any] = {"study": "small", "grid": {"depth": [8, 14], "seed": [0, 1]}}
 
@@ -26,3 +29,18 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         return "study.yaml"
 
     return write
+
+
+@pytest.fixture
+def refused(written: Callable[[str], str]) -> Callable[[str], list[str]]:
+    """The lines of the message that refuses a study of that text."""
+
+    def lines(text: str) -> list[str]:
+        file = written(text)
+        with pytest.raises(ConfigError) as error:
+            Study(check_yaml(file), [file])
+        # People see the message alone, not pydantic's beneath it.
+        assert error.value.__suppress_context__
+        return str(error.value).splitlines()
+
+    return lines

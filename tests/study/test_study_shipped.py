@@ -77,10 +77,7 @@ def gram_bytes(study):
     return total
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["studies/cifar10-sixteenth.yaml", "studies/cifar10-paper.yaml", "studies/cifar100-paper.yaml"],
-)
+@pytest.mark.parametrize("study", ["cifar10-sixteenth", "cifar10-paper", "cifar100-paper"])
 def test_the_stated_size_of_the_grams_is_right(study, studies):
     name = f"studies/{study}.yaml"
     text = (CONFIG / name).read_text(encoding="utf-8").replace("\n# ", " ")

@@ -50,7 +50,7 @@ def exact_u_centred(x):
 
 
 def hsic1(k, other):
-    """Equation 5 of Song et al. 2012."""
+    """The unbiased estimator as Song et al. 2012 write it."""
     n = len(k)
     k, other = k.copy(), other.copy()
     np.fill_diagonal(k, 0)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MIN_EXAMPLES = 4  # HSIC1 divides by n - 3
 BLOCK = 1 << 20  # features are centred in blocks of this many numbers, which stay in cache
 CUDA_BLOCK = 1 << 24
+KEPT = 1024  # examples up to which the places of the upper triangle are remembered: 4 MB
 FAR = 10  # deviations from which on a mean is taken away a second time
 ROUNDING = 4  # units of relative rounding within which a value counts as noise
 
@@ -57,12 +58,18 @@ def batch_of(length: int) -> int:
     return n
 
 
-@lru_cache(maxsize=8)
 def _upper(n: int) -> np.ndarray:
     """Flat indices of the strict upper triangle of an n x n matrix, row by row."""
+    return _kept_upper(n) if n <= KEPT else _make_upper(n)
+
+
+def _make_upper(n: int) -> np.ndarray:
     indices = np.flatnonzero(np.triu(np.ones((n, n), dtype=bool), 1))
     indices.flags.writeable = False
     return indices
+
+
+_kept_upper = lru_cache(maxsize=8)(_make_upper)
 
 
 def pack(g: np.ndarray) -> np.ndarray:

@@ -6,41 +6,6 @@ written last and is what later rules watch.
 """
 
 
-def extraction_outputs():
-    # One rule for both, because one forward pass makes both. What is kept is a matter of outputs
-    # alone: switching it on adds a store, switching it off reruns nothing.
-    stem = "{run}--{probe}"
-    outputs = {
-        "grams": directory(f"results/grams/{stem}.zarr"),
-        "manifest": f"results/grams/{stem}.manifest.json",
-    }
-    if STUDY.settings.keep_activations:
-        outputs["activations"] = directory(f"results/activations/{stem}.zarr")
-        outputs["activations_manifest"] = f"results/activations/{stem}.manifest.json"
-    return outputs
-
-
-def kept_store(wildcards):
-    if not STUDY.settings.keep_activations:
-        return ""
-    return f"results/activations/{wildcards.run}--{wildcards.probe}.zarr"
-
-
-def probe_inputs(wildcards):
-    plan = STUDY.probes[wildcards.run]
-    return {
-        "dataset": f"results/data/{plan.dataset}/manifest.json",
-        "probe": f"results/data/{plan.dataset}/probe-{plan.size}.json",
-    }
-
-
-def probe_plan(wildcards):
-    plan = STUDY.probes[wildcards.run]
-    return canonical_json(
-        {"batch_size": plan.batch_size, "passes": plan.passes, "taps": plan.taps}
-    )
-
-
 rule extract:
     input:
         unpack(probe_inputs),
@@ -52,17 +17,17 @@ rule extract:
         "results/logs/extract/{run}--{probe}.log",
     benchmark:
         "results/benchmarks/extract/{run}--{probe}.jsonl"
-    params:
-        plan=probe_plan,
-        code=code_digest("repatlas.cli.extract"),
+    conda:
+        ENVIRONMENT
     threads: run_threads
     resources:
         device=STUDY.settings.device,
         # Not a parameter either, or switching it off would make the Grams again.
         keep=kept_store,
         mem_mb=3000,
-    conda:
-        ENVIRONMENT
+    params:
+        plan=probe_plan,
+        code=code_digest("repatlas.cli.extract"),
     message:
         "reading out {wildcards.run}"
     shell:

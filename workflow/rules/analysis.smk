@@ -3,29 +3,6 @@
 Needs: runs, Gram stores and tiles. Gives: results/studies/<study>/tables/.
 """
 
-TABLES = study_path("tables")
-
-
-def network_files(name):
-    return [f"results/runs/{run}/{name}" for run in STUDY.by_name]
-
-
-def tile_files():
-    return [f"results/similarity/{tile.measure}/{tile.name}.parquet" for tile in STUDY.tiles]
-
-
-def gram_manifests():
-    return [gram_manifest(run) for run in STUDY.by_name]
-
-
-def study_tables():
-    return [
-        *rules.network_tables.output,
-        *rules.similarity_tables.output,
-        *rules.comparison_table.output,
-        *rules.cost_table.output,
-    ]
-
 
 rule network_tables:
     input:
@@ -33,18 +10,20 @@ rule network_tables:
         status=network_files("status.json"),
         curves=network_files("curve.csv"),
     output:
-        multiext(f"{TABLES}/", "runs.csv", "accuracy.csv", "learning_curves.parquet"),
+        runs=study_path("tables", "runs.csv"),
+        accuracy=study_path("tables", "accuracy.csv"),
+        curves=study_path("tables", "learning_curves.parquet"),
     log:
-        f"results/logs/studies/{STUDY.name}/network_tables.log",
-    params:
-        code=code_digest("repatlas.cli.network_tables"),
+        study_log("network_tables"),
     conda:
         ENVIRONMENT
+    params:
+        code=code_digest("repatlas.cli.network_tables"),
     message:
         "tables of networks"
     shell:
         "python -m repatlas network_tables --grid {input.grid:q} --runs results/runs"
-        " --output $(dirname {output[0]:q}) --log {log:q}"
+        " --output $(dirname {output.runs:q}) --log {log:q}"
 
 
 rule similarity_tables:
@@ -53,39 +32,36 @@ rule similarity_tables:
         manifests=gram_manifests(),
         tiles=tile_files(),
     output:
-        multiext(
-            f"{TABLES}/",
-            "layers.parquet",
-            "layer_similarity.parquet",
-            "block_metrics.csv",
-            "block_summary.csv",
-            "cross_seed.csv",
-        ),
+        layers=study_path("tables", "layers.parquet"),
+        similarity=study_path("tables", "layer_similarity.parquet"),
+        blocks=study_path("tables", "block_metrics.csv"),
+        summary=study_path("tables", "block_summary.csv"),
+        cross_seed=study_path("tables", "cross_seed.csv"),
     log:
-        f"results/logs/studies/{STUDY.name}/similarity_tables.log",
-    params:
-        code=code_digest("repatlas.cli.similarity_tables"),
+        study_log("similarity_tables"),
     conda:
         ENVIRONMENT
+    params:
+        code=code_digest("repatlas.cli.similarity_tables"),
     message:
         "tables of similarities"
     shell:
         "python -m repatlas similarity_tables --grid {input.grid:q} --grams results/grams"
-        " --output $(dirname {output[0]:q}) --log {log:q}"
+        " --output $(dirname {output.layers:q}) --log {log:q}"
 
 
 rule comparison_table:
     input:
-        runs=f"{TABLES}/runs.csv",
-        blocks=f"{TABLES}/block_metrics.csv",
+        runs=study_path("tables", "runs.csv"),
+        blocks=study_path("tables", "block_metrics.csv"),
     output:
-        f"{TABLES}/comparison_with_paper.csv",
+        study_path("tables", "comparison_with_paper.csv"),
     log:
-        f"results/logs/studies/{STUDY.name}/comparison_table.log",
-    params:
-        code=code_digest("repatlas.cli.comparison_table"),
+        study_log("comparison_table"),
     conda:
         ENVIRONMENT
+    params:
+        code=code_digest("repatlas.cli.comparison_table"),
     message:
         "the paper's own values beside these"
     shell:
@@ -100,13 +76,13 @@ rule cost_table:
         manifests=gram_manifests(),
         tiles=tile_files(),
     output:
-        f"{TABLES}/cost.csv",
+        study_path("tables", "cost.csv"),
     log:
-        f"results/logs/studies/{STUDY.name}/cost_table.log",
-    params:
-        code=code_digest("repatlas.cli.cost_table"),
+        study_log("cost_table"),
     conda:
         ENVIRONMENT
+    params:
+        code=code_digest("repatlas.cli.cost_table"),
     message:
         "cost of every job"
     shell:

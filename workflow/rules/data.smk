@@ -5,16 +5,6 @@ environment variable REPATLAS_DATA. Gives: results/data/<dataset>/ and its probe
 """
 
 
-def dataset_spec(wildcards):
-    return canonical_json(STUDY.datasets[wildcards.dataset])
-
-
-def dataset_fingerprint(wildcards):
-    # The user's own files, seen by name and size: adding an image remakes the set, touching one
-    # does not.
-    return canonical_json(fingerprint(STUDY.datasets[wildcards.dataset]) or {})
-
-
 rule data:
     output:
         manifest="results/data/{dataset}/manifest.json",
@@ -31,14 +21,14 @@ rule data:
         "results/logs/data/{dataset}.log",
     benchmark:
         "results/benchmarks/data/{dataset}.jsonl"
+    conda:
+        ENVIRONMENT
+    resources:
+        root=STUDY.settings.data_root or "",
     params:
         spec=dataset_spec,
         fingerprint=dataset_fingerprint,
         code=code_digest("repatlas.cli.data"),
-    resources:
-        root=STUDY.settings.data_root or "",
-    conda:
-        ENVIRONMENT
     message:
         "data set {wildcards.dataset}"
     shell:
@@ -53,10 +43,10 @@ rule probe:
         "results/data/{dataset}/probe-{size}.json",
     log:
         "results/logs/probe/{dataset}-{size}.log",
-    params:
-        code=code_digest("repatlas.cli.probe"),
     conda:
         ENVIRONMENT
+    params:
+        code=code_digest("repatlas.cli.probe"),
     message:
         "probe set of {wildcards.size} images from {wildcards.dataset}"
     shell:

@@ -6,10 +6,6 @@ writes when it starts.
 """
 
 
-def study_results():
-    return [*study_tables(), *study_figures(), *rules.provenance.output]
-
-
 rule provenance:
     input:
         study_tables(),
@@ -18,13 +14,13 @@ rule provenance:
     output:
         study_path("provenance.json"),
     log:
-        f"results/logs/studies/{STUDY.name}/provenance.log",
-    params:
-        repository=str(Path(LIBRARY).parent),
-        code=code_digest("repatlas.cli.provenance"),
+        study_log("provenance"),
     localrule: True
     conda:
         ENVIRONMENT
+    params:
+        repository=str(Path(LIBRARY).parent),
+        code=code_digest("repatlas.cli.provenance"),
     message:
         "provenance"
     shell:

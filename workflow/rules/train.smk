@@ -6,18 +6,6 @@ them too, with a status that says so. Interrupted training goes on from results/
 """
 
 
-def run_spec(wildcards):
-    return canonical_json(STUDY.by_name[wildcards.run].spec)
-
-
-def run_dataset(wildcards):
-    return f"results/data/{STUDY.by_name[wildcards.run].dataset}/manifest.json"
-
-
-def run_threads(wildcards):
-    return STUDY.by_name[wildcards.run].spec["training"]["threads"]
-
-
 rule train:
     input:
         run_dataset,
@@ -35,16 +23,16 @@ rule train:
         "results/logs/train/{run}.log",
     benchmark:
         "results/benchmarks/train/{run}.jsonl"
-    params:
-        spec=run_spec,
-        code=code_digest("repatlas.cli.train"),
+    conda:
+        ENVIRONMENT
     threads: run_threads
     resources:
         # Not parameters: where a network is trained is recorded, but is not what it is.
         device=STUDY.settings.device,
         mem_mb=3000,
-    conda:
-        ENVIRONMENT
+    params:
+        spec=run_spec,
+        code=code_digest("repatlas.cli.train"),
     message:
         "training {wildcards.run}"
     shell:

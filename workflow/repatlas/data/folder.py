@@ -152,10 +152,8 @@ def _classes(root: Path, folder: Path) -> dict[str, list[str]]:
                 f"Accepted is one folder of images a class in {root}, or train/ and test/ with one "
                 "folder a class in each."
             )
-        classes[name] = [
-            (folder / name / file).relative_to(root).as_posix()
-            for file in _image_names(folder / name)
-        ]
+        relative = (folder / name).relative_to(root).as_posix()
+        classes[name] = [f"{relative}/{file}" for file in _image_names(folder / name)]
     return classes
 
 

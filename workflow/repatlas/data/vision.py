@@ -67,7 +67,7 @@ def read(source: str, roots: Sequence[Path], download_to: Path | None) -> Conten
     if download_to is None:
         raise DataError(
             f"No copy of {source} was found{_searched(roots)}, and downloading is not allowed.\n"
-            f"Put {family.by_hand(torchvision_class)} into one of these folders."
+            f"Put {family.by_hand(torchvision_class)} into a folder that REPATLAS_DATA names."
         )
     place = family(source, torchvision_class, download_to)
     place.complete(
@@ -130,19 +130,18 @@ class _Cifar:
                 yield name, _verified_bytes(self.folder / name, md5)
             return
         _verify(self.archive, self.set.tgz_md5)
-        prefix = f"{self.set.base_folder}/"
+        members = {f"{self.set.base_folder}/{name}": name for name in wanted}
         # One pass in the archive's own order: going back would unpack it from the start again.
         with tarfile.open(self.archive, "r:gz") as tar:
             for member in tar:
-                name = member.name.removeprefix(prefix)
                 handle = tar.extractfile(member) if member.isfile() else None
-                if handle and member.name.startswith(prefix) and name in wanted:
-                    data = handle.read()
-                    if _md5(data) != wanted.pop(name):
+                if handle and member.name in members:
+                    name, data = members.pop(member.name), handle.read()
+                    if _md5(data) != wanted[name]:
                         raise DataError(f"{self.archive}: {member.name} in it is altered.")
                     yield name, data
-        if wanted:
-            raise DataError(f"{self.archive}: {', '.join(wanted)} missing in it.")
+        if members:
+            raise DataError(f"{self.archive}: {', '.join(members)} missing in it.")
 
 
 class _Mnist:

@@ -125,7 +125,7 @@ def pwcca(a: Layers, b: Layers | None, weights: str = "x") -> Scores:
     Formula: sum_i w_i rho_i / sum_i w_i, w_i = sum_j |<h_i, z_j>|, h_i the orthonormal canonical
     variates and z_j the centred features of the side that `weights` names; "mean" is the mean of
     the values of both sides. i runs over the min(rank x, rank y) canonical correlations.
-    Source: Morcos et al. 2018, eq. 3-4 (their distance is one minus this).
+    Source: Morcos et al. 2018 (their distance is one minus this).
     Invariant to isotropic scaling and translation, and to invertible linear maps of the side that
     gives no weights. Not to orthogonal maps of the other; symmetric for `weights="mean"` only.
     Range: 0 to 1.

@@ -22,7 +22,7 @@ def cka(a: Layers, b: Layers | None) -> Scores:
 
     Formula: HSIC1(K, L) / sqrt(HSIC1(K, K) HSIC1(L, L)), K = XX', L = YY', with
     n (n - 3) HSIC1(K, L) = sum_ij G_ij(K) G_ij(L) and G the U-centred Gram matrix.
-    Source: Kornblith et al. 2019 for CKA; Song et al. 2012, eq. 5, for HSIC1; Székely & Rizzo 2014
+    Source: Kornblith et al. 2019 for CKA; Song et al. 2012 for HSIC1; Székely & Rizzo 2014
     for U-centring. The whole-set limit of `cka_minibatch` (Nguyen et al. 2021, prop. 1).
     Invariant to orthogonal maps, isotropic scaling, translation; symmetric.
     Range: at most 1; around 0, also below, for independent data. Negative estimates are kept.

@@ -11,7 +11,7 @@ from repatlas.grams import MIN_EXAMPLES, gram_vector
 from repatlas.similarity.inputs import Layers, as_matrix, shared_examples
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, choice, measure
-from repatlas.similarity.minibatch import Block, GramSource, explain, minibatch_cka
+from repatlas.similarity.minibatch import Block, Weighting, explain, minibatch_cka
 from repatlas.similarity.scores import Scores
 from repatlas.stores import ActivationStore, GramStore
 
@@ -32,7 +32,7 @@ def cka_minibatch(
     batch_size: int | None = None,
     passes: int | None = None,
     seed: int | None = 0,
-    weighting: str = "pairs",
+    weighting: Weighting = "pairs",
 ) -> Scores:
     """Linear CKA from batches of examples: the paper's estimator, a ratio of sums.
 
@@ -43,7 +43,7 @@ def cka_minibatch(
     Arrays are cut into batches of `batch_size` (256), reshuffled for each of the `passes` (1) by
     `seed`; seed=None keeps their order. A last batch of fewer than 4 examples is left out. Stores
     come with batches of their own.
-    Source: Nguyen, Raghu & Kornblith 2021, eq. 3-4; HSIC1 of Song et al. 2012.
+    Source: Nguyen, Raghu & Kornblith 2021; HSIC1 of Song et al. 2012.
     Invariant to orthogonal maps, isotropic scaling, translation; symmetric. The order of the
     examples decides which of them share a batch.
     Range: at most 1; around 0, also below, for independent data. Negative estimates are kept.
@@ -52,22 +52,23 @@ def cka_minibatch(
     """
     choice("weighting", weighting, ("pairs", "equal"))
     sides = [a] if b is None else [a, b]
-    if all(layers.store is None for layers in sides):
-        shared_examples(a, b)
-        cut = _settings(a.n_examples, batch_size, passes, seed)
-        sources: list[Any] = [ArrayBatches(layers, *cut) for layers in sides]
-    elif any(layers.store is None for layers in sides):
+    stores = [layers.store for layers in sides if layers.store is not None]
+    sources: list[Any]
+    if not stores:
+        cut = _settings(shared_examples(a, b), batch_size, passes, seed)
+        sources = [ArrayBatches(layers, *cut) for layers in sides]
+    elif len(stores) < len(sides):
         raise ConfigError(
             "Batches of a store and of arrays are not of the same examples. Give two stores, or "
             "two sets of arrays (a store's arrays can be had from repatlas.stores.open_store)."
         )
+    elif (batch_size, passes, seed) != (None, None, 0):
+        raise ConfigError(
+            "batch_size, passes and seed are settled where a store was made; leave them out when "
+            "comparing stores."
+        )
     else:
-        if (batch_size, passes, seed) != (None, None, 0):
-            raise ConfigError(
-                "batch_size, passes and seed are settled where a store was made; leave them out "
-                "when comparing stores."
-            )
-        sources = [_of_store(layers) for layers in sides]
+        sources = [s if isinstance(s, GramStore) else StoredBatches(s) for s in stores]
     block = minibatch_cka(sources, [(0, len(sides) - 1)], weighting=weighting)[0]
     notes = {"batches": _described(sources[0]), "weighting": weighting}
     return _scores(block, notes)
@@ -124,18 +125,17 @@ class StoredBatches:
         self.probe, self.batch_size = store.probe, store.batch_size
         self.n_examples = store.n_examples
         self.n_batches = store.n_examples // store.batch_size
+        if not self.n_batches:
+            raise DataError(
+                f"{store.path} holds {store.n_examples} examples, not one whole batch of "
+                f"{store.batch_size}."
+            )
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Packed Grams (layers, pairs) and diagonals (layers, examples) of batch `index`."""
         layers = range(len(self.store.layers))
         made = [gram_vector(self.store.read_batch(k, index)) for k in layers]
         return np.stack([packed for packed, _ in made]), np.stack([d for _, d in made])
-
-
-def _of_store(layers: Layers) -> GramSource:
-    store = layers.store
-    assert store is not None  # the caller has asked
-    return store if isinstance(store, GramStore) else StoredBatches(store)
 
 
 def _on_host(rows: list[Any]) -> np.ndarray:
@@ -160,8 +160,6 @@ def _settings(
         raise ConfigError(f"{turns} passes in the same order repeat the first: give a seed.")
     if seed is not None and (not isinstance(seed, (int, np.integer)) or seed < 0):
         raise ConfigError(f"seed is {seed!r}; a whole number from 0, or None, is expected.")
-    if n < MIN_EXAMPLES:
-        raise DataError(f"{n} examples are too few: at least {MIN_EXAMPLES} are needed.")
     return min(int(size), n), int(turns), seed
 
 

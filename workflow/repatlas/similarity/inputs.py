@@ -53,6 +53,8 @@ class Layers:
 
         DataError where it has not as many examples as the first layer.
         """
+        if self._arrays is None:
+            raise ConfigError(f"{self.where} holds no activations, only Gram matrices of batches.")
         x = self._arrays(index)
         shape = np.shape(x)
         if not shape or 0 in shape:
@@ -79,7 +81,7 @@ class Layers:
         if isinstance(self.store, ActivationStore):
             return self.store.n_examples
         if self._n_examples is None:
-            self.raw(0)
+            self._n_examples = len(self.raw(0))
         return self._n_examples
 
 
@@ -176,11 +178,8 @@ def prepared(layers: Layers, prepare: Callable[[np.ndarray], Any]) -> tuple[list
 def shared_examples(a: Layers, b: Layers | None) -> int:
     """The number of examples of both; DataError or StoreError where they are not the same."""
     if b is not None:
-        known = [(layers.store, name) for layers, name in ((a, "a"), (b, "b")) if layers.store]
-        check_alike(
-            [store for store, _ in known],
-            [f"{name} ({getattr(store, 'path', 'a store')})" for store, name in known],
-        )
+        stores = [layers.store for layers in (a, b) if layers.store is not None]
+        check_alike(stores, [str(store.path) for store in stores])
     n = a.n_examples
     if b is not None and b.n_examples != n:
         raise DataError(

@@ -18,12 +18,16 @@ import numpy as np
 
 from repatlas.grams import pack
 from repatlas.similarity.inputs import Centred, Layers, centre, shared_examples
-from repatlas.similarity.scores import DEAD
+from repatlas.similarity.scores import BROKEN, DEAD
 from repatlas.similarity.tiles import inner_products, squared_norms
 
 MEMORY = 512e6  # bytes that the strips of all layers may take
 BLOCK = 1 << 22  # distances made at a time to find their median
 ROUNDING = 4  # units of relative rounding within which a matrix counts as empty
+COINCIDENT = (
+    "has a median distance of 0, half of its pairs of examples being equal: no bandwidth follows. "
+    "Give one (`bandwidth`)"
+)
 
 
 class Centring(Enum):
@@ -37,10 +41,12 @@ class Centring(Enum):
 class Matrix(Protocol):
     """A symmetric matrix of one layer's examples, as yet without centring.
 
-    `fitted` is what it found out from the data (a bandwidth), to be handed to the next visit.
+    `fitted` is what it found out from the data (a bandwidth), to be handed to the next visit;
+    `state` says why there is no such matrix, or "".
     """
 
     fitted: Any
+    state: str
 
     def strip(self, start: int, stop: int) -> np.ndarray:
         """Rows start:stop, columns start:, as an array that may be overwritten; entries below the
@@ -58,14 +64,13 @@ MatrixOf = Callable[[Centred, Any], Matrix]
 @dataclass(frozen=True)
 class Sums:
     """Inner products of the centred matrices: ab (A, B), aa (A,), bb (B,), over all ordered pairs
-    of examples; states of the layers."""
+    of examples; and the layers' states."""
 
     ab: np.ndarray
     aa: np.ndarray
     bb: np.ndarray
     states_a: list[str]
     states_b: list[str]
-    n: int
 
 
 def sums(
@@ -96,11 +101,16 @@ def sums(
         ab += 2 * inner_products(left, right)
         aa += 2 * squared_norms(left)
         bb += 2 * squared_norms(right)
+    if b is None:
+        # A layer with itself: the very number that it is divided by.
+        np.fill_diagonal(ab, aa)
     for layers, squares in ((rows, aa), (columns, bb)):
         for layer, square in zip(layers, squares, strict=True):
-            if not layer.state and square <= layer.noise**2:
+            if not layer.state and not np.isfinite(square):
+                layer.state = BROKEN
+            elif not layer.state and square <= layer.noise**2:
                 layer.state = DEAD
-    return Sums(ab, aa, bb, [x.state for x in rows], [x.state for x in columns], n)
+    return Sums(ab, aa, bb, [x.state for x in rows], [x.state for x in columns])
 
 
 class _Layer:
@@ -111,7 +121,8 @@ class _Layer:
     ):
         self.layers, self.index = layers, index
         self.matrix_of, self.centring, self.dtype = matrix_of, centring, dtype
-        self.state, self.fitted, self.means, self.noise = "", None, None, 0.0
+        self.state, self.fitted, self.noise = "", None, 0.0
+        self.means: np.ndarray | None = None
 
     def vector(self, strip: slice, strips: list[slice]) -> np.ndarray:
         """The strip of the centred matrix with each pair of examples once, flattened."""
@@ -119,23 +130,26 @@ class _Layer:
         centred = centre(x, self.dtype or x.dtype)
         self.state = centred.state
         height = strip.stop - strip.start
+        if not self.state:
+            matrix = self.matrix_of(centred, self.fitted)
+            self.fitted, self.state = matrix.fitted, matrix.state
         if self.state:
             length = _length(height, len(x) - strip.start, self.centring)
             return np.zeros(length, dtype=centred.x.dtype)
-        matrix = self.matrix_of(centred, self.fitted)
-        self.fitted = matrix.fitted
-        if self.means is None:
-            self._find_means(*matrix.sums(strips), centred.x.dtype)
+        means = self.means
+        if means is None:
+            means = self.means = self._find_means(*matrix.sums(strips), centred.x.dtype)
         part = matrix.strip(strip.start, strip.stop)
-        part -= self.means[strip, None]
-        part -= self.means[strip.start :]
+        part -= means[strip, None]
+        part -= means[strip.start :]
         pieces = [pack(part[:, :height]), part[:, height:].reshape(-1)]
         if self.centring is Centring.GRETTON:
             # Each pair stands for two entries, an entry of the diagonal for itself.
             pieces.append(part.diagonal() / part.dtype.type(sqrt(2)))
         return np.concatenate(pieces)
 
-    def _find_means(self, rows: np.ndarray, diagonal: np.ndarray, dtype: np.dtype) -> None:
+    def _find_means(self, rows: np.ndarray, diagonal: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """m_i (n,): what centring takes from row i and from column i."""
         n = len(rows)
         # Rounding moves K_ij by some eps sqrt(K_ii K_jj); distances have no diagonal to go by.
         self.noise = ROUNDING * float(np.finfo(dtype).eps) * (diagonal.sum() or rows.sum() / n)
@@ -144,7 +158,7 @@ class _Layer:
             means = rows / (n - 2) - rows.sum() / (2 * (n - 1) * (n - 2))
         else:
             means = rows / n - rows.sum() / (2 * n * n)
-        self.means = means.astype(dtype)
+        return means.astype(dtype)
 
 
 def _length(height: int, width: int, centring: Centring) -> int:
@@ -156,6 +170,7 @@ class Linear:
     """K = X X'."""
 
     fitted = None
+    state = ""
 
     def __init__(self, centred: Centred, fitted: None = None):
         self.x = centred.x
@@ -175,7 +190,8 @@ class Linear:
 class Distances:
     """D_ij = |x_i - x_j|, Euclidean."""
 
-    fitted = None
+    fitted: float | None = None
+    state = ""
 
     def __init__(self, centred: Centred, fitted: Any = None):
         self.x = centred.x
@@ -225,11 +241,13 @@ class Rbf(Distances):
     ):
         super().__init__(centred)
         if fitted is not None:
-            self.fitted = fitted
+            self.sigma = fitted
         elif bandwidth is not None:
-            self.fitted = bandwidth / centred.scale
+            self.sigma = bandwidth / centred.scale
         else:
-            self.fitted = median_fraction * self._root_median(median_of)
+            self.sigma = median_fraction * self._root_median(median_of)
+        self.fitted = self.sigma
+        self.state = "" if self.sigma > 0 else COINCIDENT
 
     def _root_median(self, of: str) -> float:
         n = len(self.x)
@@ -245,4 +263,4 @@ class Rbf(Distances):
         return float(np.sqrt(np.median(distances)))
 
     def strip(self, start: int, stop: int) -> np.ndarray:
-        return np.exp(self.squared(start, stop) / (-2 * self.fitted**2))
+        return np.exp(self.squared(start, stop) / (-2 * self.sigma**2))

@@ -1,19 +1,12 @@
-"""Whatever is wrong with a study is said in one message: line, key, found, accepted."""
-
-import datetime
-import math
-from typing import Any
+"""What is wrong with a study's form is said in one message: line, key, found, accepted."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from repatlas.errors import ConfigError
 from repatlas.study import Study
-from repatlas.study.read import check_yaml
 
 HEAD = "study: small\ngrid:\n  depth: [8, 14]\n  seed: [0, 1]\n"
 
-# One mistake each: the file, and the whole line that the message must hold.
+# One mistake each: the file, and the start of the line that the message must hold.
 CASES = {
     "unknown key": (
         HEAD + "traning: {epochs: 3}",
@@ -162,90 +155,9 @@ CASES = {
         HEAD + "  width: 0",
         "line 5, grid.width: found 0; accepted is a number, above 0 and at most 64, or a list",
     ),
-    "unknown data set": (
-        HEAD + "data: {dataset: cifar}",
-        "line 5, data.dataset: found 'cifar', which is not built in and not declared under "
-        "`datasets`; did you mean 'cifar10'? (accepted: cifar10, cifar100, digits, fashion-mnist, "
-        "mnist)",
-    ),
-    "unknown data set in the grid": (
-        HEAD + "  dataset: [digits, MNIST]",
-        "line 5, grid.dataset.1: found 'MNIST', which is not built in and not declared under "
-        "`datasets`; did you mean 'mnist'?",
-    ),
-    "unknown data set in an extra row": (
-        HEAD + "include:\n  - {dataset: mine}",
-        "line 6, include.0.dataset: found 'mine', which is not built in",
-    ),
-    "unknown probe": (
-        HEAD + "probe: {dataset: svhn}",
-        "line 5, probe.dataset: found 'svhn', which is not built in",
-    ),
-    "batch larger than the data": (
-        HEAD + "  fraction: [1, 0.05]\ntraining: {batch_size: 80}",
-        "line 6, training.batch_size: found 80, but fraction 0.05 of digits is 64 training images; "
-        "accepted is at most 64, or a larger fraction",
-    ),
-    "batch of the default larger than the data": (
-        HEAD + "  fraction: 0.05",
-        "training.batch_size: found 128, but fraction 0.05 of digits is 64 training images",
-    ),
-    "batch of the grid larger than the data": (
-        HEAD + "  batch_size: [64, 2000]",
-        "line 5, grid.batch_size: found 2000, but fraction 1 of digits is 1285 training images",
-    ),
-    "batch of an override larger than the data": (
-        HEAD + "overrides:\n  - where: {depth: 8}\n    set: {batch_size: 2000}",
-        "line 7, overrides.0.set.batch_size: found 2000, but fraction 1 of digits is 1285",
-    ),
-    "more probe images than there are": (
-        HEAD + "probe: {size: 513}",
-        "line 5, probe.size: found 513, but the test set of digits has 512 images; accepted is at "
-        "most 512",
-    ),
-    "a batch larger than the probe": (
-        HEAD + "probe: {size: 60, batch_size: 61}",
-        "line 5, probe.batch_size: found 61, but the probe set has 60 images; accepted is at most "
-        "60",
-    ),
-    "a probe of another shape": (
-        HEAD + "probe: {dataset: cifar10}",
-        "line 5, probe.dataset: found 'cifar10' with images of 32x32 pixels and 3 channels, but "
-        "digits has 8x8 pixels and 1 channel; accepted is a data set of the same shape",
-    ),
-    "a crop that reflects too much": (
-        HEAD + "training: {crop_padding: 8}",
-        "line 5, training.crop_padding: found 8, but an image of digits can be reflected by less "
-        "than its side; accepted is at most 7",
-    ),
-    "held out of everything": (
-        HEAD + "data: {evaluate_on: held_out}",
-        "line 5, data.evaluate_on: found 'held_out', but fraction 1 of digits leaves no training "
-        "image outside; accepted is 'test', or a smaller fraction",
-    ),
-    "a seed of no labels": (
-        HEAD + "data: {label_seed: 1}",
-        "line 5, data.label_seed: it has no effect, because no network has `random_labels`; take "
-        "it out",
-    ),
-    "exclude leaves nothing": (
-        HEAD + "exclude:\n  - {seed: [0, 1]}",
-        "line 5, exclude: found 1 entries that take out all 4 networks of the grid; accepted are "
-        "entries that leave at least one",
-    ),
-    "exclude matches nothing": (
-        HEAD + "exclude: [{depth: 8, width: 2}]",
-        "line 5, exclude.0: {depth: 8, width: 2} matches no network of the grid; correct it or "
-        "take the entry out",
-    ),
     "an empty exclusion": (
         HEAD + "exclude: [{}]",
         "line 5, exclude.0: it names no setting; name at least one",
-    ),
-    "an override of nothing": (
-        HEAD + "overrides: [{where: {depth: 20}, set: {epochs: 3}}]",
-        "line 5, overrides.0.where: {depth: 20} matches no network of the study; correct it or "
-        "take the entry out",
     ),
     "an override of the seed": (
         HEAD + "overrides: [{where: {depth: 8}, set: {seed: 3}}]",
@@ -260,11 +172,6 @@ CASES = {
         "line 5, measures.1: found 'ck'; did you mean 'cka'? accepted is one of cka_minibatch,",
     ),
     "a measure twice": (HEAD + "measures: [cka, cka]", "line 5, measures: 'cka' is named twice"),
-    "a measure without activations": (
-        HEAD + "keep_activations: false\nmeasures: [cka_minibatch, svcca]",
-        "line 6, measures.1: 'svcca' is computed from activations, but `keep_activations` is "
-        "false; accepted is cka_minibatch, or `keep_activations: true`",
-    ),
     "unknown figure": (
         HEAD + "figures: acuracy",
         "line 5, figures: found 'acuracy'; did you mean 'accuracy'? accepted is 'auto', or one of "
@@ -278,39 +185,6 @@ CASES = {
         HEAD + "figure_settings: {acuracy: {a: 1}}",
         "line 5, figure_settings.acuracy: unknown name; did you mean 'accuracy'? (accepted: "
         "accuracy, across_architectures,",
-    ),
-    "an unknown setting of a figure": (
-        HEAD + "figure_settings:\n  accuracy:\n    max_column: 1",
-        "line 7, figure_settings.accuracy.max_column: unknown setting; did you mean 'max_columns'?",
-    ),
-    "a figure of seeds without seeds": (
-        "study: x\ngrid: {seed: 0}\nfigures: [accuracy, across_seeds]",
-        "line 3, figures.1: found 'across_seeds', but no networks that differ in the seed alone "
-        "are compared; it needs two seeds and `comparisons: {across_seeds: true}`",
-    ),
-    "a figure of architectures without pairs": (
-        HEAD + "figures: [across_architectures]",
-        "line 5, figures.0: found 'across_architectures', but `comparisons.across_architectures` "
-        "names no pairs; accepted there is all, or a list of pairs",
-    ),
-    "unknown layer": (
-        HEAD + "taps: [relu, rely]",
-        "line 5, taps.1: 'rely' matches no layer; accepted are all, residual, a kind (add, bn, "
-        "conv, dense, flatten, input, pool, projection, relu) or a pattern of names such as "
-        "'stage2.*.relu2'",
-    ),
-    "a layer that only a plain network lacks": (
-        HEAD + "  architecture: [resnet, cnn]\ntaps: [relu, add]",
-        "line 6, taps.1: 'add' matches no layer; accepted are all, residual, a kind (bn, conv,",
-    ),
-    "unknown compared layer": (
-        HEAD + "comparisons: {layers: [stage4.*]}",
-        "line 5, comparisons.layers.0: 'stage4.*' matches no layer",
-    ),
-    "a compared layer that is not tapped": (
-        HEAD + "taps: conv",
-        "comparisons.layers: found 'relu', but `taps` reads none of these layers out; add "
-        "'relu' to `taps`",
     ),
     "a wrong word for pairs": (
         HEAD + "comparisons: {across_architectures: al}",
@@ -331,21 +205,6 @@ CASES = {
         HEAD + "comparisons: {across_architectures: [[{seed: 0}, {depth: 14}]]}",
         "line 5, comparisons.across_architectures.0.0.seed: unknown key",
     ),
-    "a pair that selects nothing": (
-        HEAD + "comparisons: {across_architectures: [[{depth: 8}, {depth: 14, width: 2}]]}",
-        "line 5, comparisons.across_architectures.0.1: {depth: 14, width: 2} selects no network",
-    ),
-    "a pair of one architecture": (
-        HEAD + "comparisons: {across_architectures: [[{depth: 8}, {depth: 8}]]}",
-        "line 5, comparisons.across_architectures.0: the selected networks cannot be compared: "
-        "they are of one architecture (`across_seeds` compares those), or see different probe "
-        "images",
-    ),
-    "a pair that saw different images": (
-        HEAD + "  dataset: [digits, mnist]\ncomparisons: {across_architectures: "
-        "[[{dataset: digits}, {dataset: mnist}]]}",
-        "line 6, comparisons.across_architectures.0: the selected networks cannot be compared",
-    ),
     "device": (
         HEAD + "device: gpu",
         "line 5, device: found 'gpu'; accepted is auto, cpu, cuda or cuda:N",
@@ -354,15 +213,6 @@ CASES = {
         HEAD
         + "  dataset: mine\ndatasets:\n  mine: {source: folder, path: no, size: 9, channels: 1}",
         "line 7, datasets.mine.path: found false; accepted is text",
-    ),
-    "a folder of images that is not there": (
-        HEAD
-        + "  dataset: mine\ndatasets:\n  mine: {source: folder, path: x, size: 9, channels: 1}",
-        "line 7, datasets.mine: Data set folder: x does not exist",
-    ),
-    "an npz that is not there": (
-        HEAD + "  dataset: mine\ndatasets:\n  mine: {source: npz, path: x.npz}",
-        "line 7, datasets.mine: Data set file: x.npz does not exist",
     ),
     "a folder without a size": (
         HEAD + "datasets:\n  mine: {source: folder, path: x}",
@@ -399,26 +249,18 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_mistake_is_one_line_that_says_what_to_do(case, written):
+def test_one_mistake_is_one_line_that_says_what_to_do(case, refused):
     text, line = CASES[case]
-    file = written(text)
-    with pytest.raises(ConfigError) as error:
-        Study(check_yaml(file), [file])
-    head, *lines = str(error.value).splitlines()
+    head, *lines = refused(text)
     assert head == "The study in study.yaml cannot be used; one thing to correct:"
     assert lines[0].startswith(f"  {line}")
-    # Only a message about a missing folder goes on to a second line.
-    assert all(more.startswith("    ") for more in lines[1:])
-    assert error.value.__suppress_context__
+    assert lines[1:] == []
 
 
-def test_all_mistakes_of_form_are_listed_at_once(written):
-    file = written(
+def test_all_mistakes_of_form_are_listed_at_once(refused):
+    head, *lines = refused(
         "study: ../x\ngrid: {depth: 9, sed: 1}\nprobe: {size: big}\nmeasures: cca\ntitel: a\n"
     )
-    with pytest.raises(ConfigError) as error:
-        Study(check_yaml(file), [file])
-    head, *lines = str(error.value).splitlines()
     assert head == "The study in study.yaml cannot be used; 6 things to correct:"
     assert [line.split(":")[0].strip() for line in lines] == [
         "line 1, study",
@@ -427,25 +269,6 @@ def test_all_mistakes_of_form_are_listed_at_once(written):
         "line 3, probe.size",
         "line 4, measures",
         "line 5, titel",
-    ]
-
-
-def test_all_mistakes_of_content_are_listed_at_once_and_once(written):
-    file = written(
-        HEAD + "training: {batch_size: 2000, crop_padding: 9}\nprobe: {size: 600}\n"
-        "taps: [nothing]\ncomparisons: {across_architectures: [[{depth: 8}, {depth: 26}]]}\n"
-    )
-    with pytest.raises(ConfigError) as error:
-        Study(check_yaml(file), [file])
-    head, *lines = str(error.value).splitlines()
-    # Four networks share the first three mistakes.
-    assert head == "The study in study.yaml cannot be used; 5 things to correct:"
-    assert [line.split(":")[0].strip() for line in lines] == [
-        "line 5, training.batch_size",
-        "line 5, training.crop_padding",
-        "line 6, probe.size",
-        "line 8, comparisons.across_architectures.0.1",
-        "line 7, taps.0",
     ]
 
 
@@ -491,58 +314,3 @@ def test_mistakes_without_a_file_have_no_line(small):
     small["probe"] = {"size": 0}
     with pytest.raises(ConfigError, match=r"\n  probe.size: found 0; accepted is a whole number"):
         Study(small)
-
-
-def test_a_default_that_nothing_compares_is_no_mistake(small):
-    # comparisons.layers is [relu] by default; with one network there is nothing to compare.
-    small["grid"] = {"depth": 8}
-    small["taps"] = ["conv"]
-    assert len(Study(small).tiles) == 1
-
-
-VALUES: Any = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 300)
-    | st.sampled_from([0.5, 1e300, math.inf, math.nan, datetime.date(2026, 1, 1)])
-    | st.sampled_from(["", "all", "auto", "digits", "relu", "1e-3", "1/0", "../x", "é"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["depth", "width", "source", "where", "set", "seed", "x", 7, None]),
-            inner,
-            max_size=3,
-        )
-    ),
-    max_leaves=6,
-)
-PLACES = [
-    *((key,) for key in ("study", "title", "datasets", "data_root", "grid", "exclude", "include")),
-    *((key,) for key in ("overrides", "data", "taps", "probe", "measures", "comparisons", 3)),
-    *((key,) for key in ("keep_activations", "figures", "figure_settings", "device")),
-    *(("grid", key) for key in ("dataset", "fraction", "random_labels", "seed", "flip", 3)),
-    *(("training", key) for key in ("epochs", "learning_rate", "batch_size", "crop_padding")),
-    *(("comparisons", key) for key in ("across_architectures", "layers", "seed_pairs")),
-    ("datasets", "mine"),
-    ("probe", "batch_size"),
-]
-
-
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=3))
-def test_whatever_stands_in_the_file_is_used_or_refused_in_words(changes):
-    config: dict = {"study": "x", "grid": {"depth": [8, 14], "seed": [0, 1]}}
-    for path, value in changes:
-        inner = config
-        for key in path[:-1]:
-            inner = inner.setdefault(key, {})
-            if not isinstance(inner, dict):
-                return
-        inner[path[-1]] = value
-    try:
-        Study(config)
-    except ConfigError as error:
-        text = str(error)
-        assert text.startswith("The study in the configuration cannot be used; ")
-        for word in ("pydantic", "Traceback", "Input should", "validation"):
-            assert word not in text

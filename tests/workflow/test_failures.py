@@ -1,0 +1,101 @@
+"""Networks that fail, and configurations that cannot be: clear, and before anything is spent."""
+
+import math
+
+import numpy as np
+import pytest
+
+from repatlas import load_study
+
+from .conftest import start, write_config
+
+
+def test_a_network_that_diverges_is_a_row_and_the_study_goes_on(tmp_path):
+    """One cell diverges: its networks are rows with a status, its similarities undefined with the
+    reason, figures are drawn, the other cell is whole."""
+    config = write_config(
+        tmp_path / "study.yaml",
+        study="wild",
+        overrides=[{"where": {"depth": 14, "seed": 1}, "set": {"learning_rate": 1e30}}],
+        keep_activations=False,
+    )
+    outcome = start(tmp_path, config)
+    assert outcome.code == 0, outcome.output
+    study = load_study(tmp_path / "results/studies/wild")
+    failed = study.runs[study.runs["status"] != "completed"]
+    assert len(failed) == 1
+    row = failed.iloc[0]
+    assert row["status"] == "diverged"
+    assert "epoch" in row["reason"]
+    assert math.isnan(row["test_accuracy"])
+    accuracy = study.table("accuracy").set_index("depth")
+    assert (accuracy.loc[14, "n"], accuracy.loc[14, "n_failed"]) == (2, 1)
+    assert math.isnan(accuracy.loc[14, "test_accuracy_sd"]), "one network is left: no spread"
+    table = study.table("layer_similarity")
+    concerned = (table["run_a"] == row["run"]) | (table["run_b"] == row["run"])
+    assert concerned.any()
+    assert table.loc[concerned, "value"].isna().all()
+    assert table.loc[concerned, "reason"].str.contains("diverged").all()
+    assert table.loc[~concerned, "value"].notna().all()
+    blocks = study.table("block_metrics").set_index("run")
+    assert np.isnan(blocks.loc[row["run"], "fraction_above"])
+    assert (tmp_path / "results/studies/wild/figures/within_by_depth.png").exists()
+
+
+BAD = {
+    "unknown key": ({"epoch": 3}, ["epoch: unknown key"]),
+    "depth": ({"grid": {"depth": [8, 15]}}, ["depth", "15", "6n+2", "14", "20"]),
+    "number as text": ({"training": {"learning_rate": "1e-3"}}, ["learning_rate", "'1e-3'", "0.001"]),
+    "too large a probe": ({"probe": {"size": 600}}, ["probe.size", "600", "512"]),
+    "batch": ({"training": {"batch_size": 4096}}, ["batch_size", "4096", "1285"]),
+    "unknown data set": ({"grid": {"dataset": "cifar11"}}, ["cifar11", "cifar10"]),
+    "no folder": (
+        {
+            "datasets": {"own": {"source": "folder", "path": "nowhere", "size": 8, "channels": 1}},
+            "grid": {"dataset": "own"},
+        },
+        ["nowhere"],
+    ),
+    "activations": ({"measures": ["svcca"], "keep_activations": False}, ["svcca", "keep_activations"]),
+    "taps": ({"taps": ["rlu"]}, ["taps", "rlu", "relu"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_configuration_stops_before_any_job_with_one_message(tmp_path, case):
+    changes, parts = BAD[case]
+    config = write_config(tmp_path / "bad.yaml", **changes)
+    outcome = start(tmp_path, config)
+    assert outcome.code != 0
+    for part in ["bad.yaml", *parts]:
+        assert part in outcome.output
+    assert "Traceback" not in outcome.output
+    assert "Job stats" not in outcome.output
+    assert not (tmp_path / "results/runs").exists()
+
+
+def test_a_damaged_data_file_is_named_and_no_network_is_trained(smoke, tmp_path):
+    """A byte of the prepared images flips after they were made: training refuses, by name."""
+    import shutil
+
+    shutil.copytree(smoke[0] / "results/data", tmp_path / "results/data")
+    (images,) = (tmp_path / "results/data").glob("*/train_images.npy")
+    content = bytearray(images.read_bytes())
+    content[-1] ^= 1
+    images.write_bytes(content)
+    config = write_config(tmp_path / "study.yaml")
+    outcome = start(tmp_path, config, "--rerun-triggers", "mtime")
+    assert outcome.code != 0
+    assert "train_images.npy is damaged" in outcome.output
+    assert "Traceback" not in outcome.output
+    assert not list((tmp_path / "results/runs").glob("*/status.json"))
+
+
+def test_a_demanded_gpu_that_is_not_there_is_said_before_any_job(tmp_path):
+    config = write_config(tmp_path / "study.yaml", device="cuda")
+    outcome = start(tmp_path, config, CUDA_VISIBLE_DEVICES="")
+    assert outcome.code != 0
+    assert "device" in outcome.output
+    assert "GPU" in outcome.output
+    assert "Traceback" not in outcome.output
+    assert not (tmp_path / "results/data").exists()

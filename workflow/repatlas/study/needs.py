@@ -1,0 +1,72 @@
+"""What a study needs of the machine, known before anything runs."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from repatlas.data.catalogue import describe
+from repatlas.errors import ResourceError
+from repatlas.layers import layers_of, select
+from repatlas.study.study import Study
+
+# Stored activations take between this share of their float32 bytes and all of it.
+COMPRESSION = 0.4
+
+
+def features(model: Mapping, shape: tuple[int, int, int]) -> list[int]:
+    """Numbers that each layer of a built-in network gives for one example of `shape` (C, H, W)."""
+    base, (channels, height, width) = round(16 * model["width"]), shape
+    counts, stage = [], 1
+    for layer in layers_of(model):
+        if layer.name.startswith("stage"):
+            now = int(layer.name[5])
+            if now > stage:
+                # The first convolution of a stage halves the map; so does what stands before it.
+                height, width, stage = math.ceil(height / 2), math.ceil(width / 2), now
+        if layer.kind != "input":
+            channels = base * 2 ** (stage - 1)
+        if layer.kind in ("pool", "flatten"):
+            counts.append(channels)
+        elif layer.kind == "dense":
+            counts.append(0)  # a handful of logits, not worth knowing the classes for
+        else:
+            counts.append(channels * height * width)
+    return counts
+
+
+def disk_bytes(study: Study, results: Path) -> int:
+    """Least bytes that the stores still to be made will take under `results`."""
+    total = 0.0
+    shapes = {folder: describe(spec).shape for folder, spec in study.datasets.items()}
+    for run in study.runs:
+        probe, model = study.probes[run.name], run.spec["model"]
+        taps = select(layers_of(model), probe.taps)
+        stem = f"{run.name}--{probe.id}.manifest.json"
+        if not (results / "grams" / stem).exists():
+            batches = probe.size // probe.batch_size * probe.passes
+            total += batches * len(taps) * probe.batch_size * (probe.batch_size - 1) // 2 * 4
+        if study.settings.keep_activations and not (results / "activations" / stem).exists():
+            sizes = features(model, shapes[run.dataset])
+            total += COMPRESSION * 4 * probe.size * sum(sizes[i] for i in taps)
+    return int(total)
+
+
+def check_machine(
+    study: Study, results: Path, gpus: Callable[[], int], free: Callable[[Path], int]
+) -> None:
+    """ResourceError where this machine cannot run the study: a GPU is demanded and there is none,
+    or the disk is too small for the stores. `gpus` and `free` ask the machine."""
+    device = study.settings.device
+    if device.startswith("cuda") and gpus() == 0:
+        raise ResourceError(
+            f"device: found {device!r}, but this machine has no CUDA GPU (or none is visible, see "
+            "CUDA_VISIBLE_DEVICES).\nAccepted here are 'auto' and 'cpu'."
+        )
+    needed, available = disk_bytes(study, results), free(results)
+    if needed > available:
+        hint = " `keep_activations: false` needs far less." * study.settings.keep_activations
+        raise ResourceError(
+            f"The study needs at least {needed / 1e9:.1f} GB of disk for its stores, but only "
+            f"{available / 1e9:.1f} GB are free for {results}.\nFree some space, or start with "
+            f"`--directory` on a larger disk.{hint}"
+        )

@@ -1,0 +1,140 @@
+"""From wildcards to paths and parameters: every function that the rules use.
+
+Needs: STUDY. Gives: functions only.
+"""
+
+# --- data and networks ----------------------------------------------------------------------------
+
+
+def dataset_spec(wildcards):
+    return canonical_json(STUDY.datasets[wildcards.dataset])
+
+
+def dataset_fingerprint(wildcards):
+    # The user's own files, seen by name and size: adding an image remakes the set, touching one
+    # does not.
+    return canonical_json(fingerprint(STUDY.datasets[wildcards.dataset]) or {})
+
+
+def run_spec(wildcards):
+    return canonical_json(STUDY.by_name[wildcards.run].spec)
+
+
+def run_dataset(wildcards):
+    return f"results/data/{STUDY.by_name[wildcards.run].dataset}/manifest.json"
+
+
+def run_threads(wildcards):
+    return STUDY.by_name[wildcards.run].spec["training"]["threads"]
+
+
+def network_files(name):
+    return [f"results/runs/{run}/{name}" for run in STUDY.by_name]
+
+
+# --- read-out -------------------------------------------------------------------------------------
+
+
+def extraction_outputs():
+    # One rule for Grams and activations, because one forward pass makes both. What is kept is a
+    # matter of outputs alone: switching it on adds a store, switching it off reruns nothing.
+    stem = "{run}--{probe}"
+    outputs = {
+        "grams": directory(f"results/grams/{stem}.zarr"),
+        "manifest": f"results/grams/{stem}.manifest.json",
+    }
+    if STUDY.settings.keep_activations:
+        outputs["activations"] = directory(f"results/activations/{stem}.zarr")
+        outputs["activations_manifest"] = f"results/activations/{stem}.manifest.json"
+    return outputs
+
+
+def kept_store(wildcards):
+    if not STUDY.settings.keep_activations:
+        return ""
+    return f"results/activations/{wildcards.run}--{wildcards.probe}.zarr"
+
+
+def probe_inputs(wildcards):
+    plan = STUDY.probes[wildcards.run]
+    folder = f"results/data/{plan.dataset}"
+    return {"dataset": f"{folder}/manifest.json", "probe": f"{folder}/probe-{plan.size}.json"}
+
+
+def probe_plan(wildcards):
+    plan = STUDY.probes[wildcards.run]
+    return canonical_json({"batch_size": plan.batch_size, "passes": plan.passes, "taps": plan.taps})
+
+
+def gram_manifests():
+    return [f"results/grams/{run}--{plan.id}.manifest.json" for run, plan in STUDY.probes.items()]
+
+
+# --- similarity -----------------------------------------------------------------------------------
+
+TILES = {(tile.measure, tile.name): tile for tile in STUDY.tiles}
+
+
+def tile_inputs(wildcards):
+    tile = TILES[wildcards.measure, wildcards.tile]
+    kind = "activations" if MEASURES[tile.measure] else "grams"
+    stems = [f"results/{kind}/{run}--{STUDY.probes[run].id}" for run in tile.runs]
+    return {
+        # A folder's time says nothing about its content; the manifest's checksum does.
+        "stores": [ancient(f"{stem}.zarr") for stem in stems],
+        "manifests": [f"{stem}.manifest.json" for stem in stems],
+    }
+
+
+def tile_spec(wildcards):
+    tile = TILES[wildcards.measure, wildcards.tile]
+    return canonical_json({"runs": tile.runs, "pairs": tile.pairs, "layers": tile.layers})
+
+
+def tile_files():
+    return [f"results/similarity/{measure}/{name}.parquet" for measure, name in TILES]
+
+
+# --- tables and figures ---------------------------------------------------------------------------
+
+FIGURE_KINDS = (".png", ".pdf", ".svg", ".parquet", ".txt")
+
+
+def study_path(*parts):
+    return str(Path("results", "studies", STUDY.name, *parts))
+
+
+def study_log(name):
+    return f"results/logs/studies/{STUDY.name}/{name}.log"
+
+
+def study_tables():
+    return [
+        *rules.network_tables.output,
+        *rules.similarity_tables.output,
+        *rules.comparison_table.output,
+        *rules.cost_table.output,
+    ]
+
+
+def figure_outputs():
+    # Named by kind: png, pdf, svg, parquet (the plotted data) and txt (the caption).
+    return {kind[1:]: study_path("figures", f"{{figure}}{kind}") for kind in FIGURE_KINDS}
+
+
+def study_figures():
+    return [
+        study_path("figures", f"{name}{kind}") for name in STUDY.figures for kind in FIGURE_KINDS
+    ]
+
+
+def study_results():
+    return [*study_tables(), *study_figures(), *rules.provenance.output]
+
+
+def figure_tables(wildcards):
+    return [study_path("tables", table) for table in FIGURES[wildcards.figure].tables]
+
+
+def figure_settings(wildcards):
+    return canonical_json(STUDY.settings.figure_settings.get(wildcards.figure, {}))
