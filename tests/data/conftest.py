@@ -79,6 +79,8 @@ class FakeCifar:
         """Make the archive, with further members, and let torchvision expect its checksum."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            # The real archives hold such a file too, before some of the batches.
+            tar.addfile(tarfile.TarInfo(f"{self.set.base_folder}/readme.html"))
             for name, data in self.files.items():
                 member = tarfile.TarInfo(f"{self.set.base_folder}/{name}")
                 if name == leave_out:

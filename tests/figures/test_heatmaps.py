@@ -186,6 +186,14 @@ def test_all_pairs_of_architectures_where_there_are_few(study):
     assert set(drawing.data["depth_a"]) == set(drawing.data["depth_b"]) == {8}
 
 
+def test_the_network_with_fewer_weights_is_vertical(study):
+    data = draw("across_architectures", study).data
+    weights = study.runs.set_index("run")["parameters"]
+    sizes = data.drop_duplicates(["run_a", "run_b"])
+    assert len(sizes) == 6
+    assert (sizes["run_a"].map(weights) < sizes["run_b"].map(weights)).all()
+
+
 def test_no_comparison_of_architectures_is_said(study_of):
     with pytest.raises(DataError, match=r"`comparisons\.across_architectures: all`"):
         draw("across_architectures", study_of(across="none"))

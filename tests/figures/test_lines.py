@@ -104,6 +104,13 @@ def test_a_network_that_diverged_ends_in_a_cross(study):
     assert "Crosses: where 1 network diverged." in drawing.caption
 
 
+def test_networks_that_all_diverged_still_have_curves(study_of):
+    study = study_of(depths=(8,), seeds=(0,), diverged=[(8, 1.0, 0)])
+    drawing = draw("learning_curves", study, {"width": 1})
+    assert drawing.data["epoch"].tolist() == [1, 2]
+    assert "Crosses: where 1 network diverged." in drawing.caption
+
+
 def test_one_network_is_enough(study_of):
     study = study_of(depths=(8,), widths=(1.0,), seeds=(0,))
     for name in ("accuracy", "block_metrics", "learning_curves", "within_by_width"):

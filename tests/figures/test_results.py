@@ -55,7 +55,7 @@ def test_empty_texts_are_texts_and_empty_numbers_nan(study):
 
 def test_a_data_set_may_be_called_na(study_of):
     study = study_of(depths=(8,), widths=(1.0,))
-    path = study._tables / "cost.csv"
+    path = study._tables.folder / "cost.csv"
     path.write_text("rule,dataset,seconds\ntrain,NA,1.5\ntrain,null,\n")
     assert study.cost["dataset"].tolist() == ["NA", "null"]
     assert study.cost["seconds"].isna().tolist() == [False, True]
@@ -66,6 +66,7 @@ def test_similarity_is_labelled_by_the_layers_of_both_networks(study, known):
     matrix = study.similarity(a["run"], b["run"])
     names = [[x.name for x in layers_of(r) if x.kind == "relu"] for r in (a, b)]
     assert matrix.index.tolist() == names[0]
+    assert not isinstance(matrix.index, pd.CategoricalIndex)
     assert matrix.columns.tolist() == names[1]
     every = [[x.name for x in layers_of(r)] for r in (a, b)]
     i, j = (every[k].index("stage2.block1.relu2") for k in (0, 1))
@@ -165,7 +166,7 @@ def test_unknown_names_are_answered_with_the_known(study, study_of):
 def test_missing_and_damaged_logits_are_named(study_of):
     study = study_of(depths=(8,), widths=(1.0,))
     first, second = study.runs["run"]
-    folder = study._runs_folder
+    folder = study._networks
     (folder / first / "test_logits.npy").unlink()
     with pytest.raises(StoreError, match=r"test_logits.npy is missing\. `snakemake networks`"):
         study.logits(first)

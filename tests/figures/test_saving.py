@@ -115,3 +115,21 @@ def test_a_mistake_in_the_settings_is_one_message(study_folder, tmp_path, capsys
         "'max_columns'?"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_study_whose_networks_failed_still_gets_its_figures(study_of, tmp_path):
+    failed = [(8, 1.0, 0), (8, 2.0, 0), (14, 1.0, 1), (14, 2.0, 0)]
+    study = study_of(diverged=failed)
+    arguments = command(study.folder, "across_seeds", tmp_path / "across_seeds")
+    assert main(arguments) == 0
+    assert all((tmp_path / f"across_seeds.{suffix}").is_file() for suffix in SUFFIXES)
+    caption = (tmp_path / "across_seeds.txt").read_text()
+    assert "not drawn. No two seeds to compare" in caption
+    assert pd.read_parquet(tmp_path / "across_seeds.parquet")["not_drawn"].iloc[0] in caption
+
+
+def test_a_figure_that_the_study_has_no_data_for_is_an_error(study_of, tmp_path, capsys):
+    study = study_of(seeds=(0,))
+    assert main(command(study.folder, "across_seeds", tmp_path / "x")) == 1
+    assert "repatlas: error: No two seeds to compare" in capsys.readouterr().err
+    assert not (tmp_path / "x.png").exists()

@@ -8,7 +8,7 @@ from fresh import run_alone
 from repatlas.errors import StoreError
 from repatlas.grams import batch_of, pairs
 from repatlas.similarity.minibatch import Block, explain, minibatch_cka
-from repatlas.similarity.tiles import Plan, tiles
+from repatlas.similarity.tiles import Plan, inner_products, squared_norms, tiles
 
 BATCH = 16
 
@@ -88,7 +88,8 @@ def test_each_batch_is_read_once_where_memory_allows(networks):
     for network in networks:
         network.reads = 0
     minibatch_cka(networks, ALL, lambda a, b: ([0, 1], [0, 1]), memory_budget=1)
-    assert max(network.reads for network in networks) == 9 * 5
+    # The left network of a row of tiles is kept while the others pass by.
+    assert [network.reads for network in networks] == [9, 18, 27, 36, 45]
 
 
 def test_products_are_as_few_as_what_is_wanted_allows():
@@ -102,6 +103,7 @@ def test_products_are_as_few_as_what_is_wanted_allows():
         return sum(len(tile.products) for tile in found)
 
     assert count(ALL) == 1
+    assert count([(a, b) for a, b in ALL if a != b]) == 1
     assert count([(k, k) for k in range(5)]) == 5
     assert count([(0, 1), (2, 3)]) == 2
     assert count([(a, b) for a in (0, 1) for b in (2, 3, 4)], capacity=9) == 3
@@ -157,11 +159,21 @@ def test_grams_of_any_size_stay_in_range(networks, scale):
     networks[0].grams[:, 1] *= np.float32(scale)
     stored = networks[0].grams.copy()
     after = minibatch_cka(networks[:2], [(0, 1), (0, 0)])
+    alone = minibatch_cka(networks[:1], [(0, 0)])[0]
+    np.testing.assert_allclose(alone.value, before[1].value, atol=3e-7)
     for one, two in zip(before, after, strict=True):
         np.testing.assert_allclose(two.value, one.value, atol=3e-7)
         np.testing.assert_allclose(two.se, one.se, rtol=1e-3, atol=1e-7)
     assert after[0].hsic_aa[1] == pytest.approx(before[0].hsic_aa[1] * scale**2, rel=1e-5)
     assert (networks[0].grams == stored).all()
+
+
+def test_long_float32_products_do_not_drift():
+    a = np.random.default_rng(0).random((3, 200_000), dtype=np.float32)
+    exact = a.astype(np.float64) @ a.T.astype(np.float64)
+    np.testing.assert_allclose(inner_products(a, a), exact, rtol=1e-7)
+    np.testing.assert_allclose(inner_products(a, a.copy()), exact, rtol=1e-7)
+    np.testing.assert_allclose(squared_norms(a), exact.diagonal(), rtol=1e-7)
 
 
 def test_float64_grams_are_summed_in_float64():
@@ -183,6 +195,14 @@ def test_float64_grams_are_summed_in_float64():
 def test_networks_that_were_probed_differently_are_refused(other, said):
     with pytest.raises(StoreError, match=said):
         minibatch_cka([source(4, 0), other], [(0, 1)])
+
+
+def test_a_refusal_names_each_difference_once():
+    others = [source(4, 1, probe="q", passes=3), source(4, 2, probe="q")]
+    with pytest.raises(StoreError) as error:
+        minibatch_cka([source(4, 0), *others], [(0, 1)])
+    assert str(error.value).count("probe set") == 1
+    assert str(error.value).count("number of passes") == 1
 
 
 def test_no_blocks_are_no_work(networks):

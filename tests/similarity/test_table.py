@@ -129,6 +129,24 @@ def test_minibatch_cka_of_stores_is_that_of_their_arrays(stores, kind):
     pd.testing.assert_frame_equal(mixed, found, check_exact=False, rtol=0, atol=1e-9)
 
 
+def test_a_short_last_batch_of_a_store_is_left_out(tmp_path):
+    short = {name: x[:70] for name, x in network(1).items()}
+    writer = ActivationWriter(tmp_path / "short.zarr", about(n_examples=70), 70)
+    for index, x in enumerate(short.values()):
+        for start in range(0, 70, BATCH):
+            writer.write(index, start, x[start : start + BATCH])
+    writer.finish(described(short))
+    found = similarity_table(tmp_path / "short.zarr", measure="cka_minibatch")
+    assert found.attrs["batches"] == "8 of 8 examples, 6 examples left out in 1 pass(es)"
+    whole = {name: x[:64] for name, x in short.items()}
+    expected = similarity_table(whole, measure="cka_minibatch", batch_size=BATCH, seed=None)
+    np.testing.assert_allclose(found["value"], expected["value"], atol=1e-6)
+    writer = ActivationWriter(tmp_path / "tiny.zarr", about(n_examples=6), 6)
+    writer.finish(described(short))
+    with pytest.raises(DataError, match="6 examples, not one whole batch of 8"):
+        similarity_table(tmp_path / "tiny.zarr", measure="cka_minibatch")
+
+
 @pytest.mark.parametrize("name", ["cka", "svcca", "rsa", "procrustes", "knn_jaccard"])
 def test_other_measures_of_activation_stores_are_those_of_their_arrays(stores, name):
     found = similarity_table(stores["activations", 1], stores["activations", 2], name)

@@ -139,7 +139,42 @@ def test_small_features_do_not_meet_an_absolute_epsilon(name):
     unit = [z / np.linalg.norm(z) for z in (x, y)]
     assert compare(*unit, name) == pytest.approx(expected, rel=1e-9)
     assert compare(x * 1e-9, y * 1e9, name) == pytest.approx(expected, rel=1e-9)
-    assert np.isfinite(compare(x * 1e-60, y * 1e60, name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features_of_any_size_are_compared(name):
+    x, y = random(48, 10), random(48, 7, seed=1)
+    options = OPTIONS.get(name, {})
+    # Minibatch CKA, whose scale must be the same in all batches, forms products of features.
+    size = 1e60 if name == "cka_minibatch" else 1e200
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedSimilarityWarning)
+        expected = compare(x, y, name, **options)
+        found = compare(x / size, y * size, name, **options)
+    assert found == pytest.approx(expected, rel=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cka", {}),
+        ("cka_minibatch", {}),
+        ("cka_rbf", {}),
+        ("rsa", {"rdm": "euclidean"}),
+        ("rsa", {"rdm": "cosine", "comparison": "kendall"}),
+    ],
+)
+def test_examples_at_equal_distances_are_not_told_apart(name, options):
+    """Rounding must not pass for signal where nothing else is left."""
+    with pytest.warns(UndefinedSimilarityWarning, match="x does not tell the examples apart"):
+        assert np.isnan(compare(0.3 * np.eye(48), random(48, 5), name, **options))
+
+
+def test_equal_examples_are_at_no_distance():
+    x, y = np.tile(random(24, 300), (2, 1)), random(48, 5, seed=1)
+    expected = compare(np.tile(x[:24] * 3 + 1, (2, 1)), y, "distance_correlation")
+    assert compare(x, y, "distance_correlation") == pytest.approx(expected, rel=1e-6)
+    assert np.isfinite(compare(x, x, "rsa", rdm="euclidean"))
 
 
 def test_pwcca_takes_more_features_on_either_side():
@@ -217,6 +252,14 @@ def test_undefined_values_warn_with_the_reason_at_the_caller():
     with pytest.warns(UndefinedSimilarityWarning, match="x has a median distance of 0"):
         assert np.isnan(compare(mostly_equal, random(48, 5), "cka_rbf"))
     assert np.isfinite(compare(mostly_equal, random(48, 5), "cka_rbf", bandwidth=1.0))
+    with pytest.warns(UndefinedSimilarityWarning, match="not finite"):
+        assert np.isnan(compare(random(48, 5), random(48, 5), "cka_rbf", bandwidth=1e-200))
+    for seed in range(5):
+        single, many = random(48, 1, seed=seed), random(48, 99, seed=9) + random(48, 1)
+        with pytest.warns(UndefinedSimilarityWarning, match="self term of x is not positive"):
+            assert np.isnan(compare(single, many, "cka_debiased_features"))
+        with pytest.warns(UndefinedSimilarityWarning, match="self term of y is not positive"):
+            assert np.isnan(compare(many, single, "cka_debiased_features"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isfinite(compare(zero_row, random(48, 5, seed=1), "rsa", rdm="euclidean"))

@@ -17,7 +17,9 @@ def test_every_project_module_that_a_command_imports_is_in_its_closure(command):
         f"import sys, json, {entry}\n"
         "print(json.dumps([m for m in sys.modules if m.startswith('repatlas')]))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     imported = set(json.loads(done.stdout)) - code.DOORS
     assert imported <= code.closure(entry)
 
@@ -36,7 +38,9 @@ def package(tmp_path, monkeypatch):
     root = tmp_path / "repatlas"
     root.mkdir()
     (root / "__init__.py").write_text("")
-    (root / "a.py").write_text('"""Doc."""\nfrom repatlas import b\n\n\ndef f():\n    return b.g()\n')
+    (root / "a.py").write_text(
+        '"""Doc."""\nfrom repatlas import b\n\n\ndef f():\n    return b.g()\n'
+    )
     (root / "b.py").write_text("def g():\n    # why\n    return 1\n")
     (root / "c.py").write_text("x = 1\n")
     monkeypatch.setattr(code, "ROOT", root)

@@ -18,7 +18,13 @@ from repatlas.similarity.minibatch import minibatch_cka
 from repatlas.stores import ActivationStore, GramStore, manifest_path, open_store
 from repatlas.training.batches import as_input
 
-MODEL = {"architecture": "resnet", "depth": 8, "width": 0.5, "init": "he_normal", "bn_momentum": 0.1}
+MODEL = {
+    "architecture": "resnet",
+    "depth": 8,
+    "width": 0.5,
+    "init": "he_normal",
+    "bn_momentum": 0.1,
+}
 CPU = torch.device("cpu")
 
 

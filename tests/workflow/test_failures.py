@@ -9,6 +9,9 @@ from repatlas import load_study
 
 from .conftest import start, write_config
 
+# One worker runs the workflow, so that the finished smoke study is made once.
+pytestmark = pytest.mark.xdist_group("workflow")
+
 
 def test_a_network_that_diverges_is_a_row_and_the_study_goes_on(tmp_path):
     """One cell diverges: its networks are rows with a status, its similarities undefined with the
@@ -45,7 +48,10 @@ def test_a_network_that_diverges_is_a_row_and_the_study_goes_on(tmp_path):
 BAD = {
     "unknown key": ({"epoch": 3}, ["epoch: unknown key"]),
     "depth": ({"grid": {"depth": [8, 15]}}, ["depth", "15", "6n+2", "14", "20"]),
-    "number as text": ({"training": {"learning_rate": "1e-3"}}, ["learning_rate", "'1e-3'", "0.001"]),
+    "number as text": (
+        {"training": {"learning_rate": "1e-3"}},
+        ["learning_rate", "'1e-3'", "0.001"],
+    ),
     "too large a probe": ({"probe": {"size": 600}}, ["probe.size", "600", "512"]),
     "batch": ({"training": {"batch_size": 4096}}, ["batch_size", "4096", "1285"]),
     "unknown data set": ({"grid": {"dataset": "cifar11"}}, ["cifar11", "cifar10"]),
@@ -56,7 +62,10 @@ BAD = {
         },
         ["nowhere"],
     ),
-    "activations": ({"measures": ["svcca"], "keep_activations": False}, ["svcca", "keep_activations"]),
+    "activations": (
+        {"measures": ["svcca"], "keep_activations": False},
+        ["svcca", "keep_activations"],
+    ),
     "taps": ({"taps": ["rlu"]}, ["taps", "rlu", "relu"]),
 }
 

@@ -10,6 +10,9 @@ from repatlas.study import Study
 
 from .conftest import ROOT, SMOKE, start, write_config
 
+# One worker runs the workflow, so that the finished smoke study is made once.
+pytestmark = pytest.mark.xdist_group("workflow")
+
 GRID = {"dataset": "digits", "fraction": 0.25, "depth": [8, 14], "width": 1, "seed": [0, 1]}
 
 

@@ -14,6 +14,9 @@ from repatlas.stores import GramStore
 
 from .conftest import SMOKE, start
 
+# One worker runs the workflow, so that the finished smoke study is made once.
+pytestmark = pytest.mark.xdist_group("workflow")
+
 STUDY = "results/studies/smoke"
 
 

@@ -129,12 +129,6 @@ def centred_gram(x: Any, *, centred: bool = False, rows: np.ndarray | None = Non
         upper = _upper_gram(_as_matrix(x), centred, rows)
         gram = upper + upper.T
         np.fill_diagonal(gram, upper.diagonal())
-        if not centred:
-            # What rounding left of the features' means goes here, at the cost of n² numbers.
-            means = gram.mean(axis=0, dtype=np.float64)
-            shift = (means - means.mean() / 2).astype(gram.dtype)
-            gram -= shift
-            gram -= shift[:, None]
     return gram
 
 
@@ -251,8 +245,8 @@ def _upper_gram(x: np.ndarray, centred: bool, rows: np.ndarray | None) -> np.nda
             square = float(mean @ mean)
             mean_square += square
             if not square < FAR**2 * float(block[0] @ block[0]):
-                # The mean itself is rounded. U-centring removes what is left, but not the rounding
-                # of products with it; and constant features are to become exactly zero.
+                # The mean itself is rounded. U-centring removes what is left of it, but not the
+                # rounding of products with it.
                 block -= (ones @ block) / n
         gram += syrk(1.0, block.T, trans=1, lower=1).T
     if not centred and _is_constant(float(np.trace(gram)), n * mean_square, x.dtype):
@@ -282,7 +276,6 @@ def _torch_gram(x: torch.Tensor, centred: bool) -> torch.Tensor:
             if not centred:
                 mean = block.mean(dim=0)
                 block = block - mean
-                block -= block.mean(dim=0)
                 mean_square += mean @ mean
             gram.addmm_(block, block.T)
         constant = _is_constant(gram.trace(), n * mean_square, _numpy_dtype(x))

@@ -32,7 +32,9 @@ class Grid:
 
     def groups(self) -> pd.DataFrame:
         """One row a group, with the design columns that its networks share."""
-        return self.runs[["group", *self.group_design]].drop_duplicates("group").reset_index(drop=True)
+        return (
+            self.runs[["group", *self.group_design]].drop_duplicates("group").reset_index(drop=True)
+        )
 
 
 def read_grid(path: Path) -> Grid:

@@ -8,28 +8,22 @@ from repatlas.analysis.design import Grid
 from repatlas.analysis.statistics import spread
 from repatlas.files import read_json
 
-OUTCOME = [
-    "status",
-    "reason",
-    "epochs",
-    "steps",
-    "train_examples",
-    "parameters",
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-]
+# What was done is named apart from what was asked for: any setting may be a design column too.
+RENAMED = {"epochs": "epochs_done", "steps": "steps_done", "learning_rate": "epoch_learning_rate"}
+OUTCOME = ["status", "reason", "epochs_done", "steps_done", "train_examples", "parameters"]
+SCORES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 def runs_table(grid: Grid, runs: Path) -> pd.DataFrame:
     """One row a network: design, probe, and how its training ended. A network that diverged is a
     row with that status and its reason, its accuracies undefined."""
     rows = [{"run": name, **read_json(runs / name / "status.json")} for name in grid.runs["run"]]
-    table = grid.with_design(pd.DataFrame(rows)[["run", *OUTCOME]])
-    for column in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
-        table[column] = pd.to_numeric(table[column])
-    table.insert(2 + len(grid.design), "probe", table["run"].map(grid.runs.set_index("run")["probe"]))
+    outcome = pd.DataFrame(rows).rename(columns=RENAMED)[["run", *OUTCOME, *SCORES]]
+    outcome[SCORES] = outcome[SCORES].astype(float)  # a failed network's are null
+    table = grid.with_design(outcome)
+    table.insert(
+        2 + len(grid.design), "probe", table["run"].map(grid.runs.set_index("run")["probe"])
+    )
     return table
 
 
@@ -41,11 +35,15 @@ def accuracy_table(grid: Grid, runs: pd.DataFrame) -> pd.DataFrame:
     )
     table = grid.groups().merge(counts.reset_index(), on="group")
     summary = spread(runs, ["group"], ["test_accuracy"]).drop(columns="test_accuracy_n")
-    trained = runs.groupby("group", sort=False)["train_accuracy"].mean().rename("train_accuracy_mean")
+    trained = (
+        runs.groupby("group", sort=False)["train_accuracy"].mean().rename("train_accuracy_mean")
+    )
     return table.merge(summary, on="group").merge(trained.reset_index(), on="group")
 
 
 def curves_table(grid: Grid, runs: Path) -> pd.DataFrame:
-    """One row a network and epoch."""
+    """One row a network and epoch. The rate of an epoch is `epoch_learning_rate`: the initial one may
+    be a design column."""
     parts = [pd.read_csv(runs / name / "curve.csv").assign(run=name) for name in grid.runs["run"]]
-    return grid.with_design(pd.concat(parts, ignore_index=True))
+    curves = pd.concat(parts, ignore_index=True)
+    return grid.with_design(curves.rename(columns=RENAMED))

@@ -1,15 +1,20 @@
 """Draw one figure of a study from its tables.
 
 Writes PREFIX.png (300 dpi), PREFIX.pdf, PREFIX.svg, the plotted data as PREFIX.parquet and the
-caption as PREFIX.txt.
+caption as PREFIX.txt. Where networks failed and those that completed give no data for the figure,
+the files say so.
 """
 
 import argparse
 import json
+import logging
 from pathlib import Path
 
-from repatlas.figures import draw, save
+from repatlas.errors import DataError
+from repatlas.figures import draw, notice, save
 from repatlas.results import StudyResults
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,4 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Draw the figure."""
-    save(draw(options.name, StudyResults(options.tables), options.settings), options.output)
+    results = StudyResults(options.tables)
+    try:
+        drawing = draw(options.name, results, options.settings)
+    except DataError as error:
+        # A study goes on without the networks that failed. Where none failed, the figure should
+        # not have been asked for.
+        if (results.runs["status"] == "completed").all():
+            raise
+        log.warning("%s is not drawn: %s", options.name, error)
+        drawing = notice(options.name, str(error))
+    save(drawing, options.output)

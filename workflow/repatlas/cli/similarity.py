@@ -32,4 +32,6 @@ def run(options: argparse.Namespace) -> None:
             raise StoreError(f"The store {store.path} is of network {store.run}, wanted is {name}.")
     with sole_writer(options.output):
         pairs = [tuple(pair) for pair in tile["pairs"]]
-        write_table(compare_networks(options.measure, stores, pairs, tile["layers"]), options.output)
+        write_table(
+            compare_networks(options.measure, stores, pairs, tile["layers"]), options.output
+        )

@@ -11,10 +11,11 @@ from repatlas.figures import (
     learning_curves,
     within,
 )
+from repatlas.figures.notice import notice
 from repatlas.figures.style import Drawing, save, style
 from repatlas.results import StudyResults
 
-__all__ = ["draw", "save"]
+__all__ = ["Drawing", "draw", "notice", "save"]
 
 _DRAW: dict[str, Callable[[StudyResults, Mapping[str, Scalar]], Drawing]] = {
     "within_by_depth": within.by_depth,

@@ -35,18 +35,19 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """
     runs = choice.select_runs(results, settings)
     measure = settings["measure"] or results.measures[0]
+    done = runs[runs["status"] == "completed"]
     stored = results.pairs(measure)
     stored = stored[
         (stored["group_a"] != stored["group_b"])
-        & stored["run_a"].isin(runs["run"])
-        & stored["run_b"].isin(runs["run"])
+        & stored["run_a"].isin(done["run"])
+        & stored["run_b"].isin(done["run"])
     ]
     if stored.empty:
         raise DataError(
             f"No two architectures to compare: the study {results.name} has no similarities "
             "between them. `comparisons.across_architectures: all`, or a list of pairs, gives them."
         )
-    total, pairs = _choose(results, runs, stored, settings["max_pairs"])
+    total, pairs = _choose(results, done, stored, settings["max_pairs"])
     by_name = runs.set_index("run", drop=False)
     panels, frames = [], []
     for pair in pairs:
@@ -103,11 +104,10 @@ def _networks(
 
 
 def _choose(
-    results: StudyResults, runs: pd.DataFrame, stored: pd.DataFrame, most: int
+    results: StudyResults, done: pd.DataFrame, stored: pd.DataFrame, most: int
 ) -> tuple[int, list[_Pair]]:
     """How many pairs of architectures there are, and at most `most` of them: all, or those that
     contrast size, depth or width most, or accuracy least."""
-    done = runs[runs["status"] == "completed"]
     cells = choice.cells_of(results, done).set_index("group", drop=False)
     means = done.groupby("group")[["parameters", "test_accuracy"]].mean()
     cells = cells.join(means)

@@ -91,8 +91,10 @@ def _cells(
     results: StudyResults, runs: pd.DataFrame, measure: str, most: int
 ) -> tuple[pd.DataFrame, list[str]]:
     """The architectures shown, and sentences on what is not."""
+    done = results.completed["run"].tolist()
     pairs = results.pairs(measure)
     pairs = pairs[(pairs["group_a"] == pairs["group_b"]) & (pairs["run_a"] != pairs["run_b"])]
+    pairs = pairs[pairs[["run_a", "run_b"]].isin(done).all(axis=1)]
     cells = choice.cells_of(results, runs)
     cells = cells[cells["group"].isin(pairs["group_a"])].reset_index(drop=True)
     if cells.empty:

@@ -21,7 +21,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     roles = over_grid.roles_of(results, cells, settings["max_columns"])
     table, summary = results.block_metrics, results.block_summary
     measure = settings["measure"] or _first(table)
-    table = table[(table["measure"] == measure) & table["run"].isin(runs["run"])]
+    done = runs.loc[runs["status"] == "completed", "run"]
+    table = table[(table["measure"] == measure) & table["run"].isin(done)]
     summary = summary[(summary["measure"] == measure) & summary["group"].isin(cells["group"])]
     if table.empty:
         raise DataError(

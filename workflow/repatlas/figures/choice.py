@@ -14,10 +14,13 @@ from repatlas.results import StudyResults
 _PREFERRED = ("depth", "width", "fraction")
 
 
-def select_runs(results: StudyResults, settings: Mapping[str, Any]) -> pd.DataFrame:
+def select_runs(
+    results: StudyResults, settings: Mapping[str, Any], completed: bool = True
+) -> pd.DataFrame:
     """The rows of `runs` that the settings do not exclude: an axis given as a setting pins it.
 
-    Raises ConfigError for a value that no network has, DataError when none completed.
+    Raises ConfigError for a value that no network has, and DataError when none completed, unless
+    `completed` is False.
     """
     runs = results.runs
     for axis in _axes(results):
@@ -30,7 +33,7 @@ def select_runs(results: StudyResults, settings: Mapping[str, Any]) -> pd.DataFr
                     f"have: {known}"
                 )
             runs = kept
-    if not (runs["status"] == "completed").any():
+    if completed and not (runs["status"] == "completed").any():
         raise DataError(
             f"No network to draw: none of {labels.count(len(runs), 'network')} of the study "
             f"{results.name} completed its training. The column `reason` of runs.csv says why."

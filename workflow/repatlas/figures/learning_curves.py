@@ -18,7 +18,7 @@ _METRICS = {"train_loss": "Training loss\n(cross-entropy)", "test_accuracy": "Te
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """Training loss and test accuracy by epoch, coloured by the first axis that varies, a column
     of panels for each value of the others. The line of a network that diverged ends in a cross."""
-    runs = choice.select_runs(results, settings)
+    runs = choice.select_runs(results, settings, completed=False)
     cells = choice.cells_of(results, runs)
     axes = choice.varying(results, cells)
     roles = over_grid.split(

@@ -79,9 +79,9 @@ def cka_debiased_features(a: Layers, b: Layers | None) -> Scores:
     inputs and features" (arXiv 2502.15104).
     Invariant to isotropic scaling and translation; symmetric. Not to rotations: features are the
     sample.
-    Range: unbounded; a layer with itself need not score 1. Undefined (NaN with a reason) where the
-    product under the root is not positive. Where both self terms are negative, the published
-    formula gives a number without meaning: it is returned, with that reason.
+    Range: unbounded; a layer with itself need not score 1. Undefined (NaN with a reason) for a
+    single feature, and where the product under the root is not positive. Where both self terms are
+    negative, the published formula gives a number without meaning: it is given, with that reason.
     Misleads: with few or nearly independent features the denominators are noise (values of 10 and
     more); read it only where features are many and share structure.
     """
@@ -90,8 +90,9 @@ def cka_debiased_features(a: Layers, b: Layers | None) -> Scores:
     own_b, q = (own_a, p) if b is None else _own_terms(b)
     reason = reasons(total.states_a, total.states_b)
     with np.errstate(all="ignore"):
-        self_a = (total.aa - own_a) / (p * (p - 1))
-        self_b = (total.bb - own_b) / (q * (q - 1))
+        # A single feature has no other to meet.
+        self_a = np.where(p > 1, (total.aa - own_a) / (p * (p - 1)), np.nan)
+        self_b = np.where(q > 1, (total.bb - own_b) / (q * (q - 1)), np.nan)
         value = total.ab / np.outer(p, q) / np.sqrt(np.outer(self_a, self_b))
     for i, j in np.ndindex(*value.shape):
         if reason[i, j]:
@@ -103,8 +104,6 @@ def cka_debiased_features(a: Layers, b: Layers | None) -> Scores:
                 f"the feature-corrected self term of {names} is not positive: too few features, or "
                 "features that have nothing in common"
             )
-            if not self_a[i] * self_b[j] > 0:
-                value[i, j] = np.nan
     return Scores(value, reason)
 
 

@@ -152,8 +152,6 @@ def centre(x: np.ndarray, dtype: Any = np.float64) -> Centred:
         x = x.astype(dtype)
         mean = x.mean(axis=0, dtype=np.float64)
         x -= mean.astype(dtype)
-        # Again, for what rounding left of the mean: a constant feature is now exactly zero.
-        x -= x.mean(axis=0, dtype=np.float64).astype(dtype)
         peak = float(np.abs(x).max())
         if not np.isfinite(peak):
             return Centred(x, 1.0, BROKEN)

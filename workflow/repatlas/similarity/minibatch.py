@@ -213,7 +213,6 @@ class _Sums:
         value[reason != 0] = np.nan
         enough = in_error >= MIN_BATCHES
         se = self.jackknife.error() if enough else np.full(value.shape, np.nan)
-        se[reason != 0] = np.nan
         return Block(
             a=self.plan.a,
             b=self.plan.b,

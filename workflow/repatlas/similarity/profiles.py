@@ -263,4 +263,5 @@ class Rbf(Distances):
         return float(np.sqrt(np.median(distances)))
 
     def strip(self, start: int, stop: int) -> np.ndarray:
-        return np.exp(self.squared(start, stop) / (-2 * self.sigma**2))
+        with np.errstate(all="ignore"):
+            return np.exp(self.squared(start, stop) / (-2 * self.sigma**2))

@@ -1,25 +1,18 @@
-"""A study's results as pandas objects, for notebooks and for the figures."""
+"""A finished study, as a notebook sees it."""
 
-import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from pyarrow.dataset import dataset
 
 from repatlas.errors import StoreError
 from repatlas.files import read_json
-from repatlas.layers import Layer, select
-
-SUFFIXES = (".csv", ".parquet")
-LAYER_SIMILARITY = "layer_similarity"
-SIDED = ("layer", "index", "kind")
-VALUES = ("value", "se", "n_batches", "reason")
+from repatlas.results.comparisons import Comparisons, as_matrix, restricted
+from repatlas.results.tables import Tables, nearest
 
 
 def load_study(path: str | os.PathLike) -> "StudyResults":
@@ -49,12 +42,17 @@ class StudyResults:
     Parameters
     ----------
     tables : the folder `tables` of the study; the networks are found at ../../../runs
+
+    Attributes
+    ----------
+    folder : the study's folder
     """
 
     def __init__(self, tables: str | os.PathLike):
-        self._tables = Path(tables).resolve()
-        self._runs_folder = self._tables.parents[2] / "runs"
-        self._read: dict[str, pd.DataFrame] = {}
+        folder = Path(tables).resolve()
+        self._tables = Tables(folder)
+        self.folder = folder.parent
+        self._networks = folder.parents[2] / "runs"
 
     def __repr__(self) -> str:
         return f"<study {self.name}: {len(self.runs)} networks>"
@@ -62,32 +60,19 @@ class StudyResults:
     @property
     def name(self) -> str:
         """The study's name."""
-        return self._tables.parent.name
+        return self.folder.name
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """The study's effective settings."""
-        return read_json(self._tables.parent / "config.json")
+        return read_json(self.folder / "config.json")
 
     def table(self, name: str) -> pd.DataFrame:
         """A copy of a table by its file's name without suffix, such as `runs`.
 
         StoreError when the study has no such table.
         """
-        if name not in self._read:
-            path = self._table_path(name)
-            frame = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
-            self._read[name] = frame
-        return self._read[name].copy()
-
-    def _table_path(self, name: str) -> Path:
-        known = {p.stem: p for p in sorted(self._tables.glob("*")) if p.suffix in SUFFIXES}
-        if name not in known:
-            raise StoreError(
-                f"{self._tables} has no table {name!r}{_nearest(name, known)}.\n"
-                f"It has: {', '.join(known) or 'none'}. `snakemake tables` makes them all."
-            )
-        return known[name]
+        return self._tables.read(name)
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -107,7 +92,7 @@ class StudyResults:
     @property
     def layer_similarity(self) -> pd.DataFrame:
         """One row a measure and pair of layers; large, see `similarity` for one matrix of it."""
-        return self.table(LAYER_SIMILARITY)
+        return self.table("layer_similarity")
 
     @property
     def block_metrics(self) -> pd.DataFrame:
@@ -160,7 +145,7 @@ class StudyResults:
         studies come without networks).
         """
         self._check_run(run)
-        path = self._runs_folder / run / "test_logits.npy"
+        path = self._networks / run / "test_logits.npy"
         try:
             values = np.load(path, allow_pickle=False)
         except FileNotFoundError:
@@ -171,24 +156,17 @@ class StudyResults:
 
     def pairs(self, measure: str) -> pd.DataFrame:
         """The pairs of networks that `measure` compares: run_a, run_b, group_a, group_b."""
-        pairs = self._compared
+        pairs = self._comparisons.pairs
         return pairs[pairs["measure"] == measure].drop(columns="measure").reset_index(drop=True)
 
-    @cached_property
+    @property
     def measures(self) -> list[str]:
         """The measures of the similarity table, in its order."""
-        return list(self._compared["measure"].unique())
+        return self._comparisons.pairs["measure"].unique().tolist()
 
     @cached_property
-    def _compared(self) -> pd.DataFrame:
-        """Each compared pair of networks once a measure. The table is streamed: at the paper's
-        size its names alone would take gigabytes."""
-        columns = ["measure", "run_a", "run_b", "group_a", "group_b"]
-        found = []
-        for batch in dataset(self._table_path(LAYER_SIMILARITY)).to_batches(columns=columns):
-            names = pa.table(batch).group_by(columns, use_threads=False).aggregate([])
-            found.append(_plain(names.select(columns).to_pandas()))
-        return pd.concat(found).drop_duplicates(ignore_index=True)
+    def _comparisons(self) -> Comparisons:
+        return Comparisons(self._tables.path("layer_similarity"))
 
     def comparison(
         self,
@@ -216,21 +194,10 @@ class StudyResults:
         run_b = run_a if run_b is None else run_b
         for run in (run_a, run_b):
             self._check_run(run)
-        columns = [f"{c}_{side}" for side in "ab" for c in ("run", *SIDED)] + list(VALUES)
-        ways = [(run_a, run_b)] if run_a == run_b else [(run_a, run_b), (run_b, run_a)]
-        found = self._stored(
-            columns,
-            [[("measure", "==", measure), ("run_a", "==", a), ("run_b", "==", b)] for a, b in ways],
-        )
+        found = self._comparisons.between(measure, run_a, run_b)
         if found.empty:
             raise self._not_compared(run_a, run_b, measure)
-        if found["run_a"].iloc[0] != run_a:
-            found = turned(found)
-        if layers is not None:
-            wanted = [layers] if isinstance(layers, str) else layers
-            for side in "ab":
-                found = found[found[f"layer_{side}"].isin(_chosen(found, side, wanted))]
-        return found.sort_values(["index_a", "index_b"], ignore_index=True)
+        return found if layers is None else restricted(found, layers)
 
     def similarity(
         self,
@@ -253,22 +220,17 @@ class StudyResults:
         """Standard errors of `similarity`, in the same shape. NaN where there are none."""
         return as_matrix(self.comparison(run_a, run_b, measure, layers), "se")
 
-    def _stored(self, columns: Sequence[str], where: Any) -> pd.DataFrame:
-        """Columns of the rows of the similarity table that `where` selects, the rest unread."""
-        path = self._table_path(LAYER_SIMILARITY)
-        return _plain(pd.read_parquet(path, columns=list(columns), filters=where))
-
     def _check_run(self, run: str) -> None:
         known = self.runs["run"].tolist()
         if run not in known:
             raise StoreError(
-                f"The study {self.name} has no network {run!r}{_nearest(run, known)}.\n"
+                f"The study {self.name} has no network {run!r}{nearest(run, known)}.\n"
                 "The column `run` of `.runs` names them all."
             )
 
     def _not_compared(self, run_a: str, run_b: str, measure: str) -> StoreError:
         if measure not in self.measures:
-            hint = _nearest(measure, self.measures)
+            hint = nearest(measure, self.measures)
             return StoreError(
                 f"The study {self.name} has no measure {measure!r}{hint} (it has: "
                 f"{', '.join(self.measures)}). `measures` in its YAML file adds one."
@@ -283,46 +245,3 @@ class StudyResults:
             f"The study {self.name} does not compare {run_a} with {run_b}.\n"
             "`comparisons` in its YAML file says what is compared."
         )
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """A table of the study: an empty number is NaN, an empty text stays empty."""
-    texts = dict.fromkeys(["reason", "status"], str)
-    frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=texts)
-    return frame.fillna(dict.fromkeys(frame.columns.intersection(list(texts)), ""))
-
-
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Texts as texts: categories, which save space in the file, also bring those of other rows."""
-    texts = frame.select_dtypes(include="category").columns
-    return frame.astype(dict.fromkeys(texts, str))
-
-
-def _chosen(found: pd.DataFrame, side: str, wanted: Sequence[str]) -> set[str]:
-    columns = [f"layer_{side}", f"kind_{side}", f"index_{side}"]
-    present = found[columns].drop_duplicates().sort_values(columns[2])
-    candidates = [Layer(*row) for row in present[columns[:2]].itertuples(index=False)]
-    try:
-        return {candidates[i].name for i in select(candidates, wanted)}
-    except ValueError as error:
-        run = found[f"run_{side}"].iloc[0]
-        raise StoreError(f"layers of {run} that were compared: {error}.") from None
-
-
-def turned(found: pd.DataFrame) -> pd.DataFrame:
-    """A comparison of a with b as one of b with a."""
-    names = {f"{c}_{x}": f"{c}_{y}" for c in ("run", *SIDED) for x, y in ("ab", "ba")}
-    swapped = found.rename(columns=names)[list(found.columns)]
-    return swapped.sort_values(["index_a", "index_b"], ignore_index=True)
-
-
-def as_matrix(found: pd.DataFrame, column: str = "value") -> pd.DataFrame:
-    """A column of `StudyResults.comparison` as a matrix labelled with the layers' names."""
-    rows, columns = found["layer_a"].unique(), found["layer_b"].unique()
-    matrix = found.pivot(index="layer_a", columns="layer_b", values=column).loc[rows, columns]
-    return matrix.rename_axis(index=found["run_a"].iloc[0], columns=found["run_b"].iloc[0])
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,50 @@
+"""The folder of a study's tables."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from repatlas.errors import StoreError
+
+_SUFFIXES = (".csv", ".parquet")
+
+
+class Tables:
+    """The tables in a folder, by their files' names without suffix. Each is read once."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def path(self, name: str) -> Path:
+        """File of a table; StoreError when there is none of that name."""
+        known = {p.stem: p for p in sorted(self.folder.glob("*")) if p.suffix in _SUFFIXES}
+        if name not in known:
+            raise StoreError(
+                f"{self.folder} has no table {name!r}{nearest(name, known)}.\n"
+                f"It has: {', '.join(known) or 'none'}. `snakemake tables` makes them all."
+            )
+        return known[name]
+
+    def read(self, name: str) -> pd.DataFrame:
+        """A copy of a table."""
+        if name not in self._read:
+            path = self.path(name)
+            read = pd.read_parquet if path.suffix == ".parquet" else _read_csv
+            self._read[name] = read(path)
+        return self._read[name].copy()
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A table of the study: an empty number is NaN, an empty text stays empty."""
+    texts = dict.fromkeys(["reason", "status"], str)
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=texts)
+    return frame.fillna(dict.fromkeys(frame.columns.intersection(list(texts)), ""))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' for the known name that is most like `name`, or ''."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
