@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from repatlas.analysis.blocks import block_metrics, longest_run
 from repatlas.analysis.statistics import bootstrap_interval, spread
 

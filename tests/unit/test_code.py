@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from repatlas import code
 from repatlas.cli import COMMANDS
 

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-
 from repatlas.activations import extract as extraction
 from repatlas.data.dataset import load
 from repatlas.data.order import pass_order
@@ -170,11 +169,7 @@ def test_a_flipped_byte_is_found_when_it_is_read(network, probe, tmp_path, kind)
     chunk.write_bytes(content)
     fresh = open_store(store.path)
     with pytest.raises(StoreError, match=f"Array {name} .* is damaged"):
-        if kind == "grams":
-            for batch in range(fresh.n_batches):
-                fresh.batch(batch)
-        else:
-            fresh.read(3)
+        [fresh.batch(i) for i in range(fresh.n_batches)] if kind == "grams" else fresh.read(3)
     with pytest.raises(StoreError, match=r"Delete .*manifest\.json"):
         fresh.verify()
 

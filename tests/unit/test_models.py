@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
 from repatlas.layers import layers_of, select
 from repatlas.models.layers import TRUNCATED_STD, SameConv2d
 from repatlas.models.registry import build
 from repatlas.models.taps import tapped
+from torch import nn
 
 
 def spec(depth=14, width=1, architecture="resnet", **changes):

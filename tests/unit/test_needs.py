@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from repatlas.errors import ResourceError
 from repatlas.layers import layers_of
 from repatlas.models.registry import build

@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-
 from repatlas.analysis import paper
 from repatlas.analysis.cost import cost_table
 from repatlas.analysis.design import read_grid

@@ -5,14 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
 from repatlas.data.dataset import load
 from repatlas.files import read_json
 from repatlas.training import loop
 from repatlas.training.batches import TrainingBatches, as_input
 from repatlas.training.device import choose
 from repatlas.training.optimiser import Optimiser, learning_rate
+from torch import nn
 
 PAPER = {
     "epochs": 300,

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from repatlas import load_study
 
 from .conftest import ROOT, start

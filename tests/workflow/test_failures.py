@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 from repatlas import load_study
 
 from .conftest import start, write_config

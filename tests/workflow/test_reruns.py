@@ -5,7 +5,6 @@ import time
 
 import pytest
 import yaml
-
 from repatlas.study import Study
 
 from .conftest import ROOT, SMOKE, start, write_config

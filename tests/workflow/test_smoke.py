@@ -6,7 +6,6 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-
 from repatlas import load_study
 from repatlas.analysis.blocks import block_metrics
 from repatlas.catalogue import FIGURES

@@ -45,8 +45,9 @@ def disk_full_is_named(path: str | os.PathLike) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceError(
                 f"The disk is full while writing {path}.\n"
-                "Free some space (results/activations is usually the largest folder; a study with "
-                "`keep_activations: false` needs none of it) and start again: finished work is kept."
+                "Free some space (results/activations is usually the largest folder, and a study "
+                "with `keep_activations: false` needs none of it), then start again: finished work "
+                "is kept."
             ) from error
         raise
 

@@ -1,4 +1,4 @@
-"""Names that say what made an artifact: readable first, then a digest of everything that decides it."""
+"""Names that say what made an artifact: readable first, then a digest of what decides it."""
 
 import hashlib
 import json

@@ -9,7 +9,7 @@ COLUMNS = ["rule", "job", "seconds", "cpu_seconds", "peak_memory_mb", "read_mb",
 
 
 def cost_table(folder: Path, jobs: dict[str, list[str]]) -> pd.DataFrame:
-    """Wall time (s), CPU time (s), peak resident memory (MB) and I/O (MB) of every job of the study.
+    """Wall and CPU time (s), peak resident memory (MB) and I/O (MB) of every job of the study.
 
     `jobs` names the jobs of each rule as their benchmark files in `folder`/<rule> are named. A job
     whose benchmark is missing (made elsewhere and copied in) is a row without numbers.

@@ -42,8 +42,8 @@ def accuracy_table(grid: Grid, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves_table(grid: Grid, runs: Path) -> pd.DataFrame:
-    """One row a network and epoch. The rate of an epoch is `epoch_learning_rate`: the initial one may
-    be a design column."""
+    """One row a network and epoch. The rate of an epoch is `epoch_learning_rate`, because the
+    initial one may be a design column."""
     parts = [pd.read_csv(runs / name / "curve.csv").assign(run=name) for name in grid.runs["run"]]
     curves = pd.concat(parts, ignore_index=True)
     return grid.with_design(curves.rename(columns=RENAMED))

@@ -1,4 +1,4 @@
-"""Tables of a study's similarities: layers, all layer pairs, block metrics, same layer across seeds."""
+"""Tables of a study's similarities: layers, layer pairs, block metrics, same layer across seeds."""
 
 import argparse
 from pathlib import Path
