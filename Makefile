@@ -1,6 +1,7 @@
 # make          set up .venv from the exact lock and run the default study
 # make test     set up (if needed) and pass the tests
 # make CONFIG=config/studies/smoke.yaml     another study
+# make publish STUDY=name     copy a finished study's small tables and pictures for git
 # make check    formatters and linters;  make lock     solve the lock files again
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
 
-.PHONY: study setup test test-all check format lock plan
+.PHONY: study setup test test-all check publish format lock plan
 
 study: $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG)
@@ -40,6 +41,16 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --configfile config/studies/smoke.yaml
+
+# Copy what git keeps of a finished study: small tables, pictures, captions, configuration.
+publish:
+	@test -n "$(STUDY)" || { echo "name the study: make publish STUDY=default"; exit 2; }
+	mkdir -p results/published/$(STUDY)/tables results/published/$(STUDY)/figures
+	cp results/studies/$(STUDY)/tables/*.csv results/published/$(STUDY)/tables/
+	cp results/studies/$(STUDY)/figures/*.png results/studies/$(STUDY)/figures/*.txt \
+	  results/published/$(STUDY)/figures/
+	cp results/studies/$(STUDY)/config.json results/studies/$(STUDY)/provenance.json \
+	  results/published/$(STUDY)/
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -56,6 +56,26 @@ def test_further_axes_are_held_at_most_data(study_of):
     assert plan.notes == ["Shown at all data, one of 2 settings of the study."]
 
 
+def test_an_axis_is_not_held_where_all_networks_failed(study_of):
+    failed = [(8, 2.0, 0), (14, 2.0, 0)]
+    study = study_of(seeds=(0,), diverged=failed, extra=("l2", (0.1,)), across="none")
+    cells = choice.cells_of(study, study.runs)
+    assert cells["completed"].tolist() == [1, 0, 1, 0]
+    held, _ = choice.hold(cells, ["width"])
+    assert set(held["width"]) == {1.0}
+    held, _ = choice.hold(cells.assign(completed=1 - cells["completed"]), ["width"])
+    assert set(held["width"]) == {2.0}
+
+
+def test_networks_that_failed_are_named_by_what_varies(study_of):
+    study = study_of(depths=(8,), seeds=(0,), diverged=[(8, 2.0, 0)], extra=("l2", (0.1, 0.2)))
+    assert labels.failures(study.runs) == (
+        "2 of 4 networks did not complete and are left out: ResNet-8, width 2, l2 0.1, seed 0 "
+        "(diverged); ResNet-8, width 2, l2 0.2, seed 0 (diverged)."
+    )
+    assert labels.failures(study.completed) == ""
+
+
 def test_an_axis_of_one_value_leaves_its_place(study_of):
     study = study_of(depths=(8, 14), widths=(1.0,), seeds=(0,), across="none")
     assert grid(arranged(study, "fraction"), "depth") == {(0, 0): (8,), (0, 1): (14,)}

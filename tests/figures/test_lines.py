@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from repatlas.errors import DataError
 from repatlas.figures import draw, over_grid
-from repatlas.figures.lines import spread
+from repatlas.figures.lines import share_limits, spread
 
 
 def panels(drawing):
@@ -59,6 +60,16 @@ def test_a_third_axis_makes_panels(study_of):
     one = draw("accuracy", study, {"max_columns": 1})
     assert set(one.data["fraction"]) == {0.25}
     assert "Of the values of fraction (1/4, all), 1/4 are shown." in one.caption
+
+
+def test_an_empty_panel_does_not_stretch_the_axes():
+    full, empty = Figure().subplots(1, 2)
+    full.plot([0, 1], [5, 6])
+    empty.plot([0, 1], [np.nan, np.nan])
+    share_limits([empty, full])
+    assert empty.get_ylim() == full.get_ylim()
+    assert full.get_ylim()[0] > 4.9
+    share_limits([empty])
 
 
 def test_block_metrics_are_those_of_the_tables(study):

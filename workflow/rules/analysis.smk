@@ -54,6 +54,7 @@ rule comparison_table:
     input:
         runs=study_path("tables", "runs.csv"),
         blocks=study_path("tables", "block_metrics.csv"),
+        published=f"{LIBRARY}/repatlas/analysis/paper_values.csv",
     output:
         study_path("tables", "comparison_with_paper.csv"),
     log:

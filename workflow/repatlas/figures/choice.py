@@ -46,9 +46,12 @@ def _axes(results: StudyResults) -> list[str]:
 
 
 def cells_of(results: StudyResults, runs: pd.DataFrame) -> pd.DataFrame:
-    """One row an architecture group: group and design without seed, in the order of the design."""
+    """One row an architecture group: group, design without seed, and the number of its networks
+    that completed; in the order of the design."""
     axes = _axes(results)
     cells = runs[["group", *axes]].drop_duplicates("group")
+    done = runs[runs["status"] == "completed"].groupby("group").size()
+    cells = cells.assign(completed=cells["group"].map(done).fillna(0).astype(int))
     return cells.sort_values(_by_preference(axes), ignore_index=True)
 
 
@@ -66,11 +69,13 @@ def _by_preference(axes: Iterable[str]) -> list[str]:
 def hold(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[pd.DataFrame, str]:
     """The cells at one value of each of `axes`, and a sentence that says which.
 
-    The combination with most cells is taken; among equals the one with most data, then the first.
+    The combination with most cells that have a network is taken; among equals the one with most
+    data, then the first.
     """
     if not axes:
         return cells, ""
-    sizes = cells.groupby(list(axes), sort=True).size().rename("size").reset_index()
+    filled = (cells["completed"] > 0).rename("size")
+    sizes = filled.groupby([cells[axis] for axis in axes], sort=True).sum().reset_index()
     order = [c for c in ("size", "fraction") if c in sizes]
     best = sizes.sort_values(order, ascending=False, kind="stable").iloc[0]
     for axis in axes:

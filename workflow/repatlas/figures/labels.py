@@ -123,8 +123,12 @@ def failures(runs: pd.DataFrame) -> str:
     failed = runs[runs["status"] != "completed"]
     if failed.empty:
         return ""
+    columns = list(runs.columns)
+    design = columns[columns.index("group") + 1 : columns.index("probe")]
+    axes = [a for a in design if a not in (*NAMED, "seed") and runs[a].nunique() > 1]
     names = [
-        f"{network(row)}, seed {row['seed']} ({row['status']})" for _, row in failed.iterrows()
+        f"{network(row)}, {settings(row, [*axes, 'seed'])} ({row['status']})"
+        for _, row in failed.iterrows()
     ]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return (

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -51,8 +52,10 @@ def percent(ax: Axes) -> None:
 
 
 def share_limits(axes: Sequence[Axes], bottom: float | None = None) -> None:
-    """Give the panels of one row the same vertical limits, from `bottom` if it is given."""
-    limits = [ax.get_ylim() for ax in axes]
+    """Give the panels of one row the same vertical limits, from `bottom` if it is given. A panel
+    without data has no say."""
+    filled = [ax for ax in axes if np.isfinite(ax.dataLim.get_points()[:, 1]).all()] or axes
+    limits = [ax.get_ylim() for ax in filled]
     low = min(low for low, _ in limits) if bottom is None else bottom
     for ax in axes:
         ax.set_ylim(low, max(high for _, high in limits))

@@ -1,0 +1,88 @@
+"""The command line: help that reads well, errors that fit the terminal, and `compare` by hand."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from repatlas.cli import COMMANDS, main
+from repatlas.similarity import compare
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "repatlas", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+    )
+
+
+def test_help_names_every_command():
+    done = run("--help")
+    assert done.returncode == 0
+    for name, purpose in COMMANDS.items():
+        assert name in done.stdout
+        assert purpose.split()[0] in done.stdout
+
+
+@pytest.mark.parametrize("command", ["compare", "train", "schema"])
+def test_every_command_explains_itself(command):
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert f"repatlas {command}" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 110
+
+
+def test_an_unknown_command_is_refused_with_the_known_ones():
+    done = run("trian")
+    assert done.returncode == 2
+    assert "invalid choice" in done.stderr
+    assert "train" in done.stderr
+
+
+@pytest.fixture
+def folders(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 5))
+    layers = {"a": {"layer1": x, "layer2": x @ rng.standard_normal((5, 8))}, "b": {"only": x + 3}}
+    for folder, arrays in layers.items():
+        (tmp_path / folder).mkdir()
+        for name, array in arrays.items():
+            np.save(tmp_path / folder / f"{name}.npy", array)
+    return tmp_path, layers
+
+
+def test_compare_writes_a_table_and_a_heat_map(folders):
+    tmp_path, layers = folders
+    assert (
+        main(
+            ["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--output", str(tmp_path / "out")]
+        )
+        == 0
+    )
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert list(table["layer_a"]) == ["layer1", "layer2"]
+    assert table["value"][0] == pytest.approx(1, abs=1e-12)
+    assert table["value"][1] == pytest.approx(compare(layers["a"]["layer2"], layers["b"]["only"]))
+    for kind in ("png", "pdf", "svg", "txt"):
+        assert (tmp_path / f"out.{kind}").stat().st_size > 50
+
+
+def test_compare_with_options_of_the_measure(folders):
+    tmp_path, layers = folders
+    arguments = ["compare", str(tmp_path / "a"), "--measure", "svcca", "--options", '{"keep": 0.5}']
+    assert main([*arguments, "--output", str(tmp_path / "out")]) == 0
+    table = pd.read_csv(tmp_path / "out.csv").set_index(["layer_a", "layer_b"])
+    expected = compare(layers["a"]["layer1"], layers["a"]["layer2"], "svcca", keep=0.5)
+    assert table.loc[("layer1", "layer2"), "value"] == pytest.approx(expected)
+
+
+def test_errors_are_one_message_and_the_log_has_the_traceback(tmp_path):
+    done = run("compare", tmp_path / "nothing", "--log", tmp_path / "log.txt")
+    assert done.returncode == 1
+    assert done.stderr.startswith("repatlas: error: There is nothing at")
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in (tmp_path / "log.txt").read_text()

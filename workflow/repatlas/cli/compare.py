@@ -1,0 +1,52 @@
+"""Compare all layers of A with all layers of B and write a table and a heat map.
+
+A and B are activation or Gram stores of repatlas (.zarr), folders of .npy files (one a layer), or
+.npz files, each array of shape (examples, ...) on the same examples in the same order. Without B
+the layers of A are compared with each other.
+"""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from repatlas.analysis.writing import write_csv
+from repatlas.figures.matrix import draw_matrix
+from repatlas.figures.style import save, style
+from repatlas.similarity.table import MEASURES, similarity_table
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("a", metavar="A", type=Path, help="store, folder or file")
+    parser.add_argument("b", metavar="B", type=Path, nargs="?", help="likewise; default: A itself")
+    parser.add_argument(
+        "--measure", default="", help=f"one of {', '.join(MEASURES)}; default: by what A holds"
+    )
+    parser.add_argument(
+        "--options", type=json.loads, default={}, help='of the measure, as JSON: {"keep": 0.95}'
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("comparison"), metavar="PREFIX", help="what to write"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compare, and write PREFIX.csv, PREFIX.png, .pdf, .svg, .parquet and .txt."""
+    measure = options.measure or ("cka_minibatch" if _holds_grams(options.a) else "cka")
+    table = similarity_table(options.a, options.b, measure, **options.options)
+    write_csv(table, options.output.with_suffix(".csv"))
+    with style():
+        drawing = draw_matrix(table, measure, options.a.stem, (options.b or options.a).stem)
+    save(drawing, options.output)
+    undefined = int(table["value"].isna().sum())
+    log.info("%d pairs of layers by %s, %d undefined", len(table), measure, undefined)
+    log.info("written: %s.{csv,png,pdf,svg}", options.output)
+
+
+def _holds_grams(path: Path) -> bool:
+    from repatlas.stores import manifest_path, read_manifest
+
+    return manifest_path(path).exists() and read_manifest(path)["kind"] == "grams"

@@ -1,0 +1,28 @@
+"""A heat map of one comparison: all layers of A with all layers of B."""
+
+import pandas as pd
+
+from repatlas.figures import heatmap, labels
+from repatlas.figures.heatmap import Grid, Panel
+from repatlas.figures.style import Drawing
+
+
+def draw_matrix(table: pd.DataFrame, measure: str, a: str, b: str) -> Drawing:
+    """The heat map of a similarity table (columns layer_a, layer_b, value, ...).
+
+    `a` and `b` name the two sides at the axes; layers are numbered in the table's order.
+    """
+    rows, columns = table["layer_a"].unique(), table["layer_b"].unique()
+    matrix = table.pivot(index="layer_a", columns="layer_b", values="value").loc[rows, columns]
+    norm = heatmap.scale_of(measure, table["value"])
+    panel = Panel("", matrix, f"Layer of {a}", f"Layer of {b}")
+    grid = Grid(1, 1, 1)
+    sheet = grid.sheet()
+    heatmap.draw_map(sheet.axes(*grid.corner(0, 0), grid.side, grid.side), panel, norm)
+    heatmap.draw_scale(sheet, grid.scale_corner(), measure, norm, heatmap.any_undefined([panel]))
+    undefined = int(table["value"].isna().sum())
+    caption = (
+        f"{labels.measure(measure)} between the layers of {a} (vertical) and of {b} (horizontal), "
+        f"in order. {len(table)} pairs of layers, {undefined} of them undefined."
+    )
+    return Drawing(sheet.figure, table, caption)
