@@ -87,6 +87,7 @@ def test_rows_with_a_single_cell_make_way(study_of):
     cells = cells[(cells["width"] == 1) | (cells["depth"] == 8)]
     plan = choice.arrange(study, cells, "depth", 4, 6)
     assert grid(plan, "width") == {(0, 0): (1.0,), (0, 1): (1.0,)}
+    assert plan.notes == ["Alone in its row and not shown: ResNet-8, width 2."]
 
 
 @pytest.mark.parametrize("n", range(1, 12))

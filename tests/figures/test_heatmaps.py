@@ -124,7 +124,7 @@ def test_values_outside_the_scale_are_told_not_changed():
     frame = pd.DataFrame({"value": [-0.1, 0.5, 1.2, np.nan], "reason": ["", "", "", "layer_b odd"]})
     norm = heatmap.scale_of("cka_minibatch", frame["value"])
     text = heatmap.marks([], norm, frame)
-    assert "2 of 4 values outside 0 to 1 take the colour of that end." in text
+    assert "2 of 4 values outside 0 to 1, by at most 0.2, take the colour of that end." in text
     assert "Hatched: 1 undefined value, where a layer odd." in text
     assert norm(-0.1) == 0
     other = heatmap.scale_of("procrustes", pd.Series([0.5, 1.7, np.nan]))

@@ -50,6 +50,16 @@ def test_widths_are_colours_with_their_names(study):
     assert len(markers) == 2
 
 
+def test_a_line_that_ends_early_is_labelled_where_it_ends(study_of):
+    study = study_of(depths=(8, 20), diverged=[(20, 2.0, 0), (20, 2.0, 1)])
+    (ax,) = panels(draw("accuracy", study))
+    early, late = sorted(ax.texts, key=lambda text: text.get_text(), reverse=True)
+    assert early.get_text() == "width 2"
+    mean = study.accuracy.query("depth == 8 and width == 2")["test_accuracy_mean"].iloc[0]
+    assert early.xy == (pytest.approx(8, abs=0.5), mean)
+    assert late.get_transform() == ax.transAxes
+
+
 def test_a_third_axis_makes_panels(study_of):
     study = study_of(fractions=(0.25, 1.0), seeds=(0,), across="none")
     drawing = draw("accuracy", study)

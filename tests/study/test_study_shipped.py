@@ -16,6 +16,8 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 COUNTS = {
     "config.yaml": ("default", 21, 7),
     "studies/smoke.yaml": ("smoke", 4, 2),
+    "studies/cifar10-smoke.yaml": ("cifar10-smoke", 4, 2),
+    "studies/layer-matching.yaml": ("layer-matching", 5, 1),
     "studies/cifar10-sixteenth-cpu.yaml": ("cifar10-sixteenth-cpu", 3, 3),
     "studies/cifar10-sixteenth.yaml": ("cifar10-sixteenth", 120, 12),
     "studies/cifar10-paper.yaml": ("cifar10-paper", 480, 48),

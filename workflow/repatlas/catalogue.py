@@ -97,6 +97,12 @@ FIGURES: dict[str, Figure] = {
         ("runs.csv", "layer_similarity.parquet"),
         {"measure": None, "layers": None, "max_pairs": 6},
     ),
+    "layer_matching": Figure(
+        "Layers that each measure finds again in a network of another seed",
+        ("runs.csv", "layer_matching.csv"),
+        {"max_groups": 4},
+        "seed",
+    ),
     "block_metrics": Figure(
         "Size of the block structure over the grid",
         ("runs.csv", "block_metrics.csv", "block_summary.csv"),

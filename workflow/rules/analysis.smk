@@ -50,6 +50,25 @@ rule similarity_tables:
         " --output $(dirname {output.layers:q}) --log {log:q}"
 
 
+rule layer_matching_table:
+    input:
+        grid=GRID,
+        similarity=study_path("tables", "layer_similarity.parquet"),
+    output:
+        study_path("tables", "layer_matching.csv"),
+    log:
+        study_log("layer_matching_table"),
+    conda:
+        ENVIRONMENT
+    params:
+        code=code_digest("repatlas.cli.layer_matching_table"),
+    message:
+        "how often each measure finds the same layer again"
+    shell:
+        "python -m repatlas layer_matching_table --grid {input.grid:q}"
+        " --similarity {input.similarity:q} --output {output:q} --log {log:q}"
+
+
 rule comparison_table:
     input:
         runs=study_path("tables", "runs.csv"),

@@ -109,9 +109,11 @@ def study_log(name):
 
 
 def study_tables():
+    ranked = "layer_matching" in STUDY.figures
     return [
         *rules.network_tables.output,
         *rules.similarity_tables.output,
+        *(rules.layer_matching_table.output if ranked else []),
         *rules.comparison_table.output,
         *rules.cost_table.output,
     ]

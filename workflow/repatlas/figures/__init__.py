@@ -8,6 +8,7 @@ from repatlas.figures import (
     across_architectures,
     across_seeds,
     block_metrics,
+    layer_matching,
     learning_curves,
     within,
 )
@@ -23,6 +24,7 @@ _DRAW: dict[str, Callable[[StudyResults, Mapping[str, Scalar]], Drawing]] = {
     "within_by_fraction": within.by_fraction,
     "across_seeds": across_seeds.draw,
     "across_architectures": across_architectures.draw,
+    "layer_matching": layer_matching.draw,
     "block_metrics": block_metrics.draw,
     "accuracy": accuracy.draw,
     "learning_curves": learning_curves.draw,

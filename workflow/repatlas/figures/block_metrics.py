@@ -45,7 +45,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     for ax in panels[0]:
         lines.percent(ax)
     for ax in panels[1]:
-        ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     text = [
         f"{FIGURES['block_metrics'].title}, by {labels.measure(measure)} on {labels.probes(runs)}.",
         f"Above: share of the pairs of different {noun}s whose similarity is above {threshold:g}. "

@@ -128,6 +128,9 @@ def arrange(
     row_axis = others[0]
     several = cells.groupby(row_axis)[axis].transform("nunique") > 1
     if several.any():
+        alone = [labels.network(cell) for _, cell in cells[~several].iterrows()]
+        if alone:
+            notes.append(f"Alone in its row and not shown: {'; '.join(alone)}.")
         cells = cells[several]
     values = {a: sorted(cells[a].unique()) for a in (row_axis, axis)}
     shown = {row_axis: evenly(values[row_axis], max_rows), axis: evenly(values[axis], max_columns)}

@@ -177,11 +177,11 @@ def marks(
     if undefined:
         why = _why(frame.loc[frame["value"].isna(), "reason"])
         text.append(f"Hatched: {labels.count(undefined, 'undefined value')}{why}.")
-    outside = int(((frame["value"] < norm.vmin) | (frame["value"] > norm.vmax)).sum())
-    if outside:
+    excess = np.maximum(norm.vmin - frame["value"], frame["value"] - norm.vmax)
+    if outside := int((excess > 0).sum()):
         text.append(
             f"{outside} of {labels.count(len(frame), 'value')} outside {norm.vmin:g} to "
-            f"{norm.vmax:g} take the colour of that end."
+            f"{norm.vmax:g}, by at most {excess.max():.2g}, take the colour of that end."
         )
     return " ".join(text)
 

@@ -110,7 +110,8 @@ def draw(
     """Draw one metric of one facet. `values` are all values of x in the figure, `texts` all that
     have a colour, with their labels.
 
-    Returns the ends of the lines, (value, text, colour), for `lines.label_ends`.
+    Returns the ends of the lines that reach the last x, (value, text, colour), for
+    `lines.label_ends`; the others are labelled where they end.
     """
     at = positions(roles.x, values)
     span = max(at.values()) - min(at.values()) or 1.0
@@ -137,8 +138,15 @@ def draw(
         ax.plot(x, means["value"], marker=marker, ms=3.6, lw=0.9, color=colour, clip_on=False)
         known = means["low"].notna().to_numpy()
         ax.vlines(x[known], means["low"][known], means["high"][known], color=colour, lw=0.9)
-        if level is not None and (last := means["value"].dropna()).size:
-            ends.append((last.iloc[-1], texts[level], colour))
+        last = means[means["value"].notna()].tail(1)
+        if level is None or last.empty:
+            continue
+        where, value = last[roles.x].iloc[0], last["value"].iloc[0]
+        if where == max(values):
+            ends.append((value, texts[level], colour))
+        else:  # a label at the edge of the panel would be far from where the line ends
+            offset = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+            ax.annotate(texts[level], (at[where] + shift, value), **offset, color=colour)
     shown = _apart(at, span)
     ax.set_xticks([at[v] for v in shown], [labels.tick(roles.x, v) for v in shown])
     margin = 0.06 * span

@@ -43,9 +43,12 @@ def compare_networks(
 
     A pair of a network with itself compares all its stored layers, a pair of two networks those
     that `layers` names (see :func:`repatlas.layers.select`). All ordered pairs of layers are rows.
+    A measure that is not symmetric compares two networks in both directions.
     A network without usable weights gives undefined values with its status as the reason.
     StoreError where two networks were probed differently.
     """
+    if not _symmetric(measure):
+        pairs = [p for a, b in pairs for p in dict.fromkeys([(a, b), (b, a)])]
     usable = [p for p in pairs if all(stores[i].status == "completed" for i in p)]
 
     def wanted(a: int, b: int) -> tuple[list[int], list[int]]:
@@ -72,6 +75,15 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Write a table as Parquet, in one step and with the same bytes for the same content."""
     with whole_file(path) as partial:
         pq.write_table(table.unify_dictionaries(), partial, compression="zstd")
+
+
+def _symmetric(measure: str) -> bool:
+    if measure == "cka_minibatch":
+        return True
+    from repatlas.similarity.measure import Invariance
+    from repatlas.similarity.table import MEASURES
+
+    return Invariance.SYMMETRY in MEASURES[measure].invariances
 
 
 def _layers(store: Store, within: bool, wanted: Sequence[str]) -> list[int]:

@@ -15,12 +15,15 @@ def figures_of(settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Til
     varies = {
         axis: len({run.design[axis] for run in runs}) > 1 for axis in ("depth", "width", "fraction")
     }
+    seeds = any(a != b for tile in tiles if tile.a == tile.b for a, b in tile.pairs)
     has = {
         # A study in which nothing varies still shows its networks.
         "within_by_depth": varies["depth"] or not any(varies.values()),
         "within_by_width": varies["width"],
         "within_by_fraction": varies["fraction"],
-        "across_seeds": any(a != b for tile in tiles if tile.a == tile.b for a, b in tile.pairs),
+        "across_seeds": seeds,
+        # A ranking of measures needs several.
+        "layer_matching": seeds and len(settings.measures) > 1,
         "across_architectures": any(tile.a != tile.b for tile in tiles),
     }
     return [name for name in FIGURES if has.get(name, True)]
