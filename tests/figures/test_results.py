@@ -86,6 +86,20 @@ def test_a_pair_stored_the_other_way_round_is_turned(study):
     assert long["layer_a"].iloc[-1] == "stage3.block2.relu2"
 
 
+def test_a_measure_that_is_not_symmetric_is_read_as_asked(study_of):
+    study = study_of(depths=(8,), widths=(1.0,))
+    path = study.folder / "tables" / "layer_similarity.parquet"
+    table = pd.read_parquet(path)
+    other = table[table["run_a"].astype(str) != table["run_b"].astype(str)]
+    swap = {c: f"{c[:-1]}{'b' if c[-1] == 'a' else 'a'}" for c in other if c[-2:] in ("_a", "_b")}
+    back = other.rename(columns=swap).assign(value=other["value"] / 2)
+    pd.concat([table, back[table.columns]]).to_parquet(path)
+    a, b = study.runs["run"]
+    there, half = study.similarity(a, b), study.similarity(b, a)
+    assert there.shape == half.shape == (7, 7)
+    pd.testing.assert_frame_equal(half, there.T / 2)
+
+
 def test_within_a_network_all_layers_are_compared(study):
     run = run_of(study, 8, 1, 0)["run"]
     matrix = study.similarity(run)

@@ -107,6 +107,13 @@ def test_a_second_study_shares_the_networks_that_both_have(smoke, tmp_path):
     assert outcome.of("train") == names(grid=grid) - names()
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_study_can_be_planned(tmp_path, path):
+    outcome = start(tmp_path, path, "--dry-run")
+    assert outcome.code == 0, outcome.output
+    assert outcome.jobs["train"] == len(Study(yaml.safe_load(path.read_text())).runs)
+
+
 def test_planning_the_papers_whole_grid_takes_seconds(tmp_path):
     """20 s on two cores by the project's promise; the bound leaves room for a busy machine."""
     began = time.perf_counter()

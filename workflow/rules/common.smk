@@ -49,7 +49,7 @@ wildcard_constraints:
     run=r"[A-Za-z0-9._-]+-s\d+-[0-9a-f]{8}",
     probe=r"[A-Za-z0-9._-]+-n\d+-b\d+-p\d+-[0-9a-f]{8}",
     tile=r"[A-Za-z0-9._-]+--[A-Za-z0-9._-]+--[0-9a-f]{8}",
-    measure=r"[a-z_]+",
+    measure=r"[a-z0-9_]+",
     size=r"\d+",
     figure=r"[a-z_]+",
 

@@ -4,6 +4,7 @@ The form of figure 6 of Nguyen, Raghu & Kornblith (ICLR 2021), with the similari
 in two seeds below it.
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap, labels, lines
 from repatlas.figures.heatmap import Panel
 from repatlas.figures.style import DOUBLE, SINGLE, Drawing, Sheet, markers, ordered
-from repatlas.results import StudyResults, as_matrix, turned
+from repatlas.results import StudyResults, as_matrix
 
 # Inches.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.6, 0.72, 0.08, 0.4
@@ -119,13 +120,12 @@ def _block(
 ) -> _Block:
     runs = [row for _, row in found.iterrows()]
     pairs = results.pairs(measure)
-    known = {frozenset(p) for p in zip(pairs["run_a"], pairs["run_b"], strict=True)}
+    known = set(zip(pairs["run_a"], pairs["run_b"], strict=True))
+    known |= {(b, a) for a, b in known}
     frames: dict[tuple[int, int], pd.DataFrame] = {}
-    for i, a in enumerate(runs):
-        for j, b in enumerate(runs[i + 1 :], i + 1):
-            if frozenset((a["run"], b["run"])) in known:
-                frames[i, j] = results.comparison(a["run"], b["run"], measure, layers)
-                frames[j, i] = turned(frames[i, j])
+    for (i, a), (j, b) in itertools.permutations(enumerate(runs), 2):
+        if (a["run"], b["run"]) in known:
+            frames[i, j] = results.comparison(a["run"], b["run"], measure, layers)
     # Within a network all layers were compared; the panels of a block show the same ones.
     names = {name for frame in frames.values() for name in frame["layer_a"]}
     for i, a in enumerate(runs):

@@ -10,7 +10,7 @@ from repatlas.figures import choice, labels
 from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults
 
-_LEFT, _RIGHT, _TOP, _BOTTOM, _ROW = 1.5, 1.2, 0.3, 0.45, 0.17  # inches
+_LEFT, _RIGHT, _TOP, _BOTTOM, _ROW = 1.5, 1.2, 0.3, 0.5, 0.17  # inches
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from repatlas.figures import choice, labels, lines
 from repatlas.figures.style import markers, ordered
@@ -146,7 +147,8 @@ def draw(
             ends.append((value, texts[level], colour))
         else:  # a label at the edge of the panel would be far from where the line ends
             offset = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-            ax.annotate(texts[level], (at[where] + shift, value), **offset, color=colour)
+            text = ax.annotate(texts[level], (at[where] + shift, value), **offset, color=colour)
+            text.set_path_effects([withStroke(linewidth=2, foreground="white")])
     shown = _apart(at, span)
     ax.set_xticks([at[v] for v in shown], [labels.tick(roles.x, v) for v in shown])
     margin = 0.06 * span

@@ -34,15 +34,17 @@ class Comparisons:
 
     def between(self, measure: str, run_a: str, run_b: str) -> pd.DataFrame:
         """All compared pairs of layers of run_a and run_b, in the order of the layers, turned where
-        they are stored the other way round. Empty where the two were not compared."""
+        they are stored the other way round alone (a measure that is not symmetric is stored both
+        ways). Empty where the two were not compared."""
         ways = ((run_a, run_b), (run_b, run_a))
         where = [
             [("measure", "==", measure), ("run_a", "==", a), ("run_b", "==", b)] for a, b in ways
         ]
         found = _plain(pd.read_parquet(self.path, columns=_COLUMNS, filters=where))
-        if len(found) and found["run_a"].iloc[0] != run_a:
+        as_asked = found[found["run_a"] == run_a]
+        if as_asked.empty:
             return turned(found)
-        return found.sort_values(["index_a", "index_b"], ignore_index=True)
+        return as_asked.sort_values(["index_a", "index_b"], ignore_index=True)
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
