@@ -122,13 +122,13 @@ def test_axes_and_caption_say_which_layers(study):
 
 def test_values_outside_the_scale_are_told_not_changed():
     frame = pd.DataFrame({"value": [-0.1, 0.5, 1.2, np.nan], "reason": ["", "", "", "layer_b odd"]})
-    norm = heatmap.scale_of("cka_minibatch", frame["value"])
+    norm = heatmap.scale_of("cka_minibatch")
     text = heatmap.marks([], norm, frame)
     assert "2 of 4 values outside 0 to 1, by at most 0.2, take the colour of that end." in text
     assert "Hatched: 1 undefined value, where a layer odd." in text
     assert norm(-0.1) == 0
-    other = heatmap.scale_of("procrustes", pd.Series([0.5, 1.7, np.nan]))
-    assert (other.vmin, other.vmax) == (0.5, 1.7)
+    assert heatmap.scale_of("rsa").vmax == 1
+    assert heatmap.scale_of("angular_shape").vmax == np.pi / 2
 
 
 def test_seeds_against_seeds(study):

@@ -67,7 +67,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         design |= {f"{c}_b": large[c] for c in ["group", *results.design]}
         frames.append(heatmap.plotted(frame, measure, {"shown_as": pair.why, **design}))
     data = pd.concat(frames, ignore_index=True)
-    norm = heatmap.scale_of(measure, data["value"])
+    norm = heatmap.scale_of(measure)
     n = len(set(data["run_a"]) | set(data["run_b"]))
     text = [
         f"{FIGURES['across_architectures'].title}.",

@@ -58,7 +58,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     ].reset_index(drop=True)
     kinds = data["kind_a"].unique()
     layers = kinds[0] if len(kinds) == 1 else "all"
-    norm = heatmap.scale_of(measure, data["value"])
+    norm = heatmap.scale_of(measure)
     panels = [panel for block in blocks for panel in block.panels.values()]
     pairs = sorted({int(n) for n in curves["n_pairs"] if n})
     shown = runs[runs["group"].isin(cells["group"])]

@@ -18,6 +18,7 @@ from repatlas.figures.style import DOUBLE, GREY, SINGLE, Sheet
 BOX = "#2fd4ff"  # in magma's complement, so that it shows on dark and light
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.46, 0.72, 0.42, 0.14  # margins, inches
 _PAGE_HEIGHT = 8.8
+_ANGLES = ("angular_shape",)  # distances in radians; all other measures are 1 for equal layers
 _LINE = 0.115  # a line of a title, inches
 
 
@@ -76,12 +77,10 @@ class Grid:
         return left + self.side + 0.13, top, self.side + both * self._pitch
 
 
-def scale_of(measure: str, values: pd.Series) -> Normalize:
-    """0 to 1 for CKA, the range of the values for other measures. Only the display is clipped."""
-    finite = values[np.isfinite(values)]
-    if measure.startswith("cka") or finite.empty:
-        return Normalize(0, 1, clip=True)
-    return Normalize(finite.min(), finite.max(), clip=True)
+def scale_of(measure: str) -> Normalize:
+    """The same colours for the same values in all figures: 0 to 1, for an angle to pi / 2. Only the
+    display is clipped."""
+    return Normalize(0, np.pi / 2 if measure in _ANGLES else 1, clip=True)
 
 
 def plotted(

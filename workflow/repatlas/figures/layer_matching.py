@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, labels
-from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet, markers, ordered
+from repatlas.figures import choice, labels, lines
+from repatlas.figures.style import GREY, SINGLE, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults
 
-_LEFT, _RIGHT, _TOP, _BOTTOM, _ROW = 1.5, 1.2, 0.3, 0.5, 0.17  # inches
+_LEFT, _TOP, _BOTTOM, _KEY = 1.65, 0.1, 0.52, 0.3  # inches
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
@@ -19,18 +19,24 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     runs = choice.select_runs(results, settings)
     data = results.table("layer_matching")
     data = data[data["group"].isin(runs["group"])].reset_index(drop=True)
-    order = data.groupby("measure")["accuracy"].mean().sort_values(kind="stable").index
+    order = (
+        data.groupby("measure")["accuracy"]
+        .mean()
+        .sort_values(kind="stable", na_position="first")
+        .index
+    )
     groups = list(dict.fromkeys(data["group"]))[: settings["max_groups"]]
     data = data[data["group"].isin(groups)]
-    height = _TOP + _BOTTOM + _ROW * len(order)
-    width = SINGLE if len(groups) == 1 else DOUBLE * 0.6
+    names = {group: labels.network(data[data["group"] == group].iloc[0]) for group in groups}
+    right = 0.15 if len(groups) == 1 else _KEY + lines.room_for(names.values())
+    rows = max((0.1 + 0.05 * len(groups)) * len(order), 0.13 * len(groups))
+    width, height = (SINGLE if len(groups) == 1 else SINGLE + right), _TOP + rows + _BOTTOM
     sheet = Sheet(width, height)
-    ax = sheet.axes(_LEFT, _TOP, width - _LEFT - _RIGHT, height - _TOP - _BOTTOM)
+    ax = sheet.axes(_LEFT, _TOP, width - _LEFT - right, rows)
     offsets = np.linspace(-0.25, 0.25, len(groups)) if len(groups) > 1 else [0]
     styles = zip(groups, offsets, ordered(len(groups)), markers(len(groups)), strict=True)
     for group, offset, colour, marker in styles:
         part = data[data["group"] == group].set_index("measure").reindex(order)
-        label = labels.network(part.dropna(subset="depth").iloc[0])
         ax.errorbar(
             100 * part["accuracy"],
             np.arange(len(order)) + offset,
@@ -39,19 +45,21 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
             color=colour,
             markersize=3,
             elinewidth=0.7,
-            label=label,
+            label=names[group],
         )
         ax.axvline(100 * part["chance"].iloc[0], color=colour, linewidth=0.6, linestyle=":")
     ax.set_yticks(range(len(order)), [labels.measure(name) for name in order])
-    ax.set(xlim=(-2, 102), xlabel="Layers whose best match in another seed\nis the same layer (%)")
+    ax.set(xlim=(-2, 102), ylim=(-0.5, len(order) - 0.5))
+    ax.set(xlabel="Layers whose best match in another seed\nis the same layer (%)")
     ax.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.5)
     if len(groups) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     networks = runs[runs["group"].isin(groups) & (runs["status"] == "completed")]
+    pairs = labels.count(int(data["n_pairs"].max()), "pair")
+    sizes = ", ".join(map(str, sorted(set(data["n_layers"]))))
     text = [
-        f"{FIGURES['layer_matching'].title}, over {int(data['n_pairs'].max())} pairs of networks "
-        f"of each architecture and {', '.join(map(str, sorted(set(data['n_layers']))))} layers, on "
-        f"{labels.probes(networks)}.",
+        f"{FIGURES['layer_matching'].title}, over {pairs} of networks of each architecture and "
+        f"{sizes} layers, on {labels.probes(networks)}.",
         "Measures that are not symmetric are symmetrised. Bars: standard deviation over pairs; "
         "dotted: chance.",
         f"n = {labels.count(len(networks), 'network')}.",

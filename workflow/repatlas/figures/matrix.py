@@ -14,7 +14,7 @@ def draw_matrix(table: pd.DataFrame, measure: str, a: str, b: str) -> Drawing:
     """
     rows, columns = table["layer_a"].unique(), table["layer_b"].unique()
     matrix = table.pivot(index="layer_a", columns="layer_b", values="value").loc[rows, columns]
-    norm = heatmap.scale_of(measure, table["value"])
+    norm = heatmap.scale_of(measure)
     panel = Panel("", matrix, f"Layer of {a}", f"Layer of {b}")
     grid = Grid(1, 1, 1)
     sheet = grid.sheet()

@@ -65,7 +65,7 @@ def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Draw
             f"No network to draw: of those shown, none with seed {settings['seed']} completed."
         )
     data = pd.concat(frames, ignore_index=True)
-    norm = heatmap.scale_of(measure, data["value"])
+    norm = heatmap.scale_of(measure)
     text = [
         f"{FIGURES[f'within_by_{axis}'].title}.",
         f"{labels.measure(measure)} on {labels.probes(runs)}, between "
