@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repatlas import catalogue
 from repatlas.similarity import MEASURES, compare
 from repatlas.similarity.measure import Invariance
 
@@ -160,3 +161,11 @@ def test_every_docstring_says_what_a_reader_must_know(name):
         assert part in text, part
     for option in MEASURES[name].options:
         assert option in text
+
+
+def test_the_catalogue_knows_all_measures_what_they_need_and_which_are_distances():
+    """The names a study may use are known without importing the measures; they must agree."""
+    assert set(catalogue.MEASURES) == set(MEASURES)
+    for name, measure in MEASURES.items():
+        assert catalogue.MEASURES[name] is not measure.from_grams
+        assert (name in catalogue.DISTANCES) is measure.distance

@@ -165,6 +165,27 @@ def test_the_same_layer_across_seeds(grid):
     assert list(table["relative_depth"]) == pytest.approx([0, 1 / 3, 2 / 3, 1])
 
 
+def test_a_study_without_relu_layers_or_second_seeds_has_empty_tables_with_columns(grid):
+    """Only the first layer, a convolution, of one network."""
+    table = layer_similarity(grid)
+    table = table[(table["run_a"] == "a0") & (table["run_b"] == "a0")]
+    table = table[(table["index_a"] == 0) & (table["index_b"] == 0)]
+    blocks = block_table(grid, table)
+    assert blocks.empty
+    assert {"run", "fraction_above", "longest_run", "run_start_layer"} <= set(blocks.columns)
+    summary = block_summary(grid, blocks)
+    assert summary.empty
+    assert {"group", "width", "n", "longest_run_mean"} <= set(summary.columns)
+    across = cross_seed_table(grid, table)
+    assert across.empty
+    assert {"group", "layer", "relative_depth", "value_mean"} <= set(across.columns)
+
+
+def test_distances_have_no_block(grid):
+    table = layer_similarity(grid).assign(measure="angular_shape")
+    assert block_table(grid, table).empty
+
+
 def test_published_values_are_the_papers():
     """Spot checks against the paper's printed table and the readings of its heat maps."""
     table = paper.published()

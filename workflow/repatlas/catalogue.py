@@ -28,6 +28,9 @@ MEASURES = {
     "distance_correlation": True,
 }
 
+# Those of them that are small where layers are alike.
+DISTANCES = frozenset({"angular_shape"})
+
 # What a figure's settings mean, and the type of each.
 FIGURE_SETTINGS: dict[str, tuple[type, str]] = {
     "measure": (str, "similarity measure; by default the first of the study"),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from repatlas.analysis.design import Grid
-from repatlas.similarity.table import MEASURES
+from repatlas.catalogue import DISTANCES
 
 
 def matching(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +48,7 @@ def pair_matrices(table: pd.DataFrame) -> Iterable[tuple[str, str, str, str, np.
         if other is not None and a > b:
             continue  # its mirror image is counted
         both = matrix if other is None else (matrix + other.T) / 2
-        yield measure, group, a, b, -both if MEASURES[measure].distance else both
+        yield measure, group, a, b, -both if measure in DISTANCES else both
 
 
 def layer_matching_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:

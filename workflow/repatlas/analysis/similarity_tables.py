@@ -2,17 +2,19 @@
 similarity of the same layer across seeds."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from repatlas.analysis.blocks import block_metrics
+from repatlas.analysis.blocks import BlockMetrics, block_metrics
 from repatlas.analysis.design import Grid
 from repatlas.analysis.statistics import spread
+from repatlas.catalogue import DISTANCES
 from repatlas.stores import read_manifest
 
+ENDS = ["run_start_layer", "run_end_layer"]
 BLOCK_SUMMARY = ["fraction_above", "longest_run", "mean_similarity", "first_last"]
 
 
@@ -73,7 +75,9 @@ def within_matrices(table: pd.DataFrame, kind: str) -> Iterable[tuple[str, str, 
 
 
 def block_table(grid: Grid, table: pd.DataFrame, kind: str = "relu") -> pd.DataFrame:
-    """One row a network and measure: the block metrics of its `kind` layers."""
+    """One row a network and measure: the block metrics of its `kind` layers. Distances, which are
+    small inside a block, have none."""
+    table = table[~table["measure"].isin(DISTANCES)]
     names = table.drop_duplicates(["run_a", "index_a"]).set_index(["run_a", "index_a"])["layer_a"]
     rows = []
     for measure, run, matrix in within_matrices(table, kind):
@@ -86,7 +90,9 @@ def block_table(grid: Grid, table: pd.DataFrame, kind: str = "relu") -> pd.DataF
             row |= dict.fromkeys(["longest_run", "run_start", "run_end"], np.nan)
             row |= {"run_start_layer": "", "run_end_layer": ""}
         rows.append(row)
-    result = grid.with_design(pd.DataFrame(rows))
+    metrics = [field.name for field in fields(BlockMetrics)]
+    columns = ["run", "measure", "kind", *metrics, *ENDS]
+    result = grid.with_design(pd.DataFrame(rows, columns=columns))
     last = ["mean_similarity", "first_last"]
     return result[[c for c in result.columns if c not in last] + last]
 
@@ -115,6 +121,7 @@ def cross_seed_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
     result = result.rename(columns=dict(zip(by, columns, strict=True)))
     last = table.groupby("group_a", observed=True)["index_a"].max().clip(lower=1)
-    result.insert(5, "relative_depth", result["index"] / result["group"].astype(str).map(last))
     result["group"] = result["group"].astype(str)
+    # Without pairs nothing says that the mapped column holds numbers.
+    result.insert(5, "relative_depth", result["index"] / result["group"].map(last).astype(float))
     return grid.groups().merge(result, on="group")

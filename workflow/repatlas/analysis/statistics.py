@@ -7,6 +7,7 @@ import pandas as pd
 
 RESAMPLES = 10_000
 MIN_FOR_INTERVAL = 3
+SPREAD = ("n", "mean", "sd", "low", "high")
 
 
 def bootstrap_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
@@ -39,4 +40,5 @@ def spread(table: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFra
                 f"{column}_high": high,
             }
         rows.append(row)
-    return pd.DataFrame(rows)
+    made = [f"{column}_{part}" for column in columns for part in SPREAD]
+    return pd.DataFrame(rows, columns=[*by, *made])

@@ -1,6 +1,6 @@
 """A tile of a study: the similarity of all layers of many pairs of networks, as one tidy table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from repatlas.files import whole_file
 from repatlas.layers import Layer, select
-from repatlas.similarity.minibatch import Block, explain, minibatch_cka
+from repatlas.similarity.minibatch import Block, check_alike, explain, minibatch_cka
 from repatlas.stores import ActivationStore, GramStore
 
 SCHEMA = pa.schema(
@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
     ]
 )
 Store = GramStore | ActivationStore
+Wanted = Callable[[int, int], tuple[list[int], list[int]]]
 
 
 def compare_networks(
@@ -54,13 +55,11 @@ def compare_networks(
     def wanted(a: int, b: int) -> tuple[list[int], list[int]]:
         return _layers(stores[a], a == b, layers), _layers(stores[b], a == b, layers)
 
-    made: dict[tuple[int, int], dict[str, Any]] = {}
     if measure == "cka_minibatch":
         blocks = minibatch_cka(stores, usable, wanted) if usable else []
         made = {(block.a, block.b): _from_block(block) for block in blocks}
     else:
-        for a, b in usable:
-            made[a, b] = _from_activations(measure, stores[a], stores[b], *wanted(a, b))
+        made = _from_activations(measure, stores, usable, wanted)
     columns: dict[str, list] = {name: [] for name in SCHEMA.names}
     for a, b in pairs:
         one, two = wanted(a, b)
@@ -123,40 +122,68 @@ def _from_block(block: Block) -> dict[str, Any]:
 
 
 def _from_activations(
-    measure: str, a: Store, b: Store, one: Sequence[int], two: Sequence[int]
-) -> dict[str, Any]:
+    measure: str, stores: Sequence[Store], pairs: Sequence[tuple[int, int]], wanted: Wanted
+) -> dict[tuple[int, int], dict[str, Any]]:
+    """The pairs' columns by a measure of activations.
+
+    All networks' layers go into one table, because what a measure needs of a layer (a singular
+    value decomposition, say) is computed once a table, and costs more than all its comparisons.
+    """
     from repatlas.similarity.table import similarity_table
 
-    left, right = _Lazy(a, one), _Lazy(b, two)
-    table = similarity_table(left, None if a is b else right, measure=measure)
-    size = len(table)
-    undefined = np.full(size, np.nan)
-    return {
-        "value": table["value"].to_numpy(float),
-        "se": table["se"].to_numpy(float),
-        "n_batches": table["n_batches"].to_numpy(),
-        "reason": table["reason"].astype(str).tolist(),
-        "hsic_ab": undefined,
-        "hsic_aa": undefined,
-        "hsic_bb": undefined,
-    }
+    used = [stores[k] for k in sorted({k for pair in pairs for k in pair})]
+    check_alike(used, [str(store.path) for store in used])
+    made = {}
+    # Layers compared across networks make one table; networks whose other layers are compared
+    # within them make one each.
+    across = [(a, b) for a, b in pairs if a != b]
+    shared = {k: chosen for a, b in across for k, chosen in zip((a, b), wanted(a, b), strict=True)}
+    tables = [(shared, [p for p in pairs if p in across or shared.get(p[0]) == wanted(*p)[0]])]
+    covered = set(tables[0][1])
+    tables += [({p[0]: wanted(*p)[0]}, [p]) for p in pairs if p not in covered]
+    for chosen, answers in tables:
+        if not answers:
+            continue
+        layers = _Layers(stores, chosen)
+        table = similarity_table(layers, measure=measure)
+        place = layers.places()
+        for a, b in answers:
+            rows = (place[a][:, None] * len(layers) + place[b]).ravel()
+            part = table.iloc[rows]
+            undefined = np.full(len(rows), np.nan)
+            made[a, b] = {
+                "value": part["value"].to_numpy(float),
+                "se": part["se"].to_numpy(float),
+                "n_batches": part["n_batches"].to_numpy(),
+                "reason": part["reason"].astype(str).tolist(),
+                "hsic_ab": undefined,
+                "hsic_aa": undefined,
+                "hsic_bb": undefined,
+            }
+    return made
 
 
-class _Lazy(Mapping):
-    """Layers of an activation store by name, read when asked for."""
+class _Layers(Mapping):
+    """Chosen layers of several activation stores, read when asked for, by store and number."""
 
-    def __init__(self, store: Store, chosen: Sequence[int]):
-        self.store = store
-        self.index = {store.layers[i].name: i for i in chosen}
+    def __init__(self, stores: Sequence[Store], chosen: Mapping[int, Sequence[int]]):
+        self.stores, self.chosen = stores, chosen
+        self.keys_ = [(store, layer) for store, layers in chosen.items() for layer in layers]
+
+    def places(self) -> dict[int, np.ndarray]:
+        """Positions of each store's layers among all."""
+        owner = np.array([store for store, _ in self.keys_])
+        return {store: np.flatnonzero(owner == store) for store in self.chosen}
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self.store.read(self.index[name])
+        store, layer = map(int, name.split("/"))
+        return self.stores[store].read(layer)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.index)
+        return (f"{store}/{layer}" for store, layer in self.keys_)
 
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self.keys_)
 
 
 def _undefined(a: Store, b: Store, rows: int, columns: int) -> dict[str, Any]:
