@@ -113,8 +113,8 @@ def test_the_limit_forms_the_products_it_claims(monkeypatch):
     x = NETWORKS[0][0][: SMALL.batch]
     gram = np.zeros((SMALL.batch, SMALL.batch), np.float32, order="F")
     limits.rank_k(x, gram)
-    upper = np.triu_indices(SMALL.batch)
-    np.testing.assert_allclose(gram[upper], (x @ x.T)[upper], rtol=1e-5)
+    lower = np.tril_indices(SMALL.batch)
+    np.testing.assert_allclose(gram[lower], (x @ x.T)[lower], rtol=1e-5)
     done = []
     monkeypatch.setattr(limits, "rank_k", lambda part, _gram: done.append(part.shape))
     packed = limits.stand_in(len(SMALL.wide), SMALL.batch)
