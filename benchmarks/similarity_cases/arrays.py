@@ -1,4 +1,4 @@
-"""Activations made up for timing: the shapes of real layers, values that are alike as theirs are."""
+"""Made-up activations for timing: the shapes of real layers, and values alike as theirs are."""
 
 import numpy as np
 

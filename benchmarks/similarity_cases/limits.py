@@ -23,14 +23,12 @@ def symmetric_products(
 
 
 def rank_k(x: np.ndarray, gram: np.ndarray) -> None:
-    """The upper triangle of x x' (n, n), `x` (n, p), into `gram`."""
+    """The lower triangle of x x' into `gram` (n, n), Fortran order; `x` (n, p)."""
     # The transpose of a C-ordered array is what BLAS reads without a copy.
     ssyrk(1.0, x.T, c=gram, trans=1, lower=1, overwrite_c=1)
 
 
-def full_products(
-    networks: Sequence[Sequence[np.ndarray]], packed: np.ndarray, batch: int
-) -> None:
+def full_products(networks: Sequence[Sequence[np.ndarray]], packed: np.ndarray, batch: int) -> None:
     """The same by torch, every product in full: what symmetry and the choice of BLAS are worth."""
     import torch
 

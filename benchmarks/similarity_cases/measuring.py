@@ -57,18 +57,24 @@ class Outcome:
 
 
 def interleaved(
-    candidates: Mapping[str, Callable[[], Any]], rounds: int
+    candidates: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    before: Mapping[str, Callable[[], Any]] | None = None,
 ) -> dict[str, np.ndarray]:
     """Seconds (rounds,) of each candidate, one after the other in every round.
 
     Each round starts with another candidate, so that what one leaves in the caches helps or hurts
-    all alike. A round before the first, not counted, warms up.
+    all alike. A round before the first, not counted, warms up. What `before` holds under a
+    candidate's name runs first, untimed.
     """
+    before = before or {}
     names = list(candidates)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds + 1):
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
+            if name in before:
+                before[name]()
             gc.collect()
             started = time.perf_counter()
             result = candidates[name]()

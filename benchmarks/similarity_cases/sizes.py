@@ -15,8 +15,8 @@ class Sizes:
     wide, pooled: features of each layer; batch: examples a batch; examples: of most cases;
     six_examples: of all pairs of `few` networks; few, many, most: numbers of networks;
     torch_cka_batches: batches that torch_cka is timed on (its time is proportional to them);
-    ckatorch_shifts: layer i is paired with layer i + k for so many k, one batch (the rest of its
-    pairs cost the same); pair_stride: in each round pytorch-cka is timed on one in so many pairs
+    ckatorch_shifts: it is timed on layer i with layer i + k for k up to this (the other pairs hold
+    each layer as often); pair_stride: in each round pytorch-cka is timed on one in so many pairs
     of the `many` networks; image: side of an image; deep, broad: (depth, width) of the networks
     whose memory is measured; exact_examples: of the exact comparison.
     """

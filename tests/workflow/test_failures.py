@@ -13,34 +13,33 @@ pytestmark = pytest.mark.xdist_group("workflow")
 
 
 def test_a_network_that_diverges_is_a_row_and_the_study_goes_on(tmp_path):
-    """One cell diverges: its networks are rows with a status, its similarities undefined with the
-    reason, figures are drawn, the other cell is whole."""
+    """One architecture diverges: its networks are rows with a status, its similarities undefined
+    with the reason, figures are drawn, the other architecture is whole."""
     config = write_config(
         tmp_path / "study.yaml",
         study="wild",
-        overrides=[{"where": {"depth": 14, "seed": 1}, "set": {"learning_rate": 1e30}}],
+        overrides=[{"where": {"depth": 14}, "set": {"learning_rate": 1e30}}],
         keep_activations=False,
     )
     outcome = start(tmp_path, config)
     assert outcome.code == 0, outcome.output
     study = load_study(tmp_path / "results/studies/wild")
     failed = study.runs[study.runs["status"] != "completed"]
-    assert len(failed) == 1
-    row = failed.iloc[0]
-    assert row["status"] == "diverged"
-    assert "epoch" in row["reason"]
-    assert math.isnan(row["test_accuracy"])
+    assert list(failed["depth"]) == [14, 14]
+    assert set(failed["status"]) == {"diverged"}
+    assert failed["reason"].str.contains("epoch").all()
+    assert failed["test_accuracy"].isna().all()
     accuracy = study.table("accuracy").set_index("depth")
-    assert (accuracy.loc[14, "n"], accuracy.loc[14, "n_failed"]) == (2, 1)
-    assert math.isnan(accuracy.loc[14, "test_accuracy_sd"]), "one network is left: no spread"
+    assert (accuracy.loc[14, "n"], accuracy.loc[14, "n_failed"]) == (2, 2)
+    assert math.isnan(accuracy.loc[14, "test_accuracy_mean"])
     table = study.table("layer_similarity")
-    concerned = (table["run_a"] == row["run"]) | (table["run_b"] == row["run"])
+    concerned = table["run_a"].isin(failed["run"]) | table["run_b"].isin(failed["run"])
     assert concerned.any()
     assert table.loc[concerned, "value"].isna().all()
     assert table.loc[concerned, "reason"].str.contains("diverged").all()
     assert table.loc[~concerned, "value"].notna().all()
     blocks = study.table("block_metrics").set_index("run")
-    assert np.isnan(blocks.loc[row["run"], "fraction_above"])
+    assert np.isnan(blocks.loc[failed["run"], "fraction_above"]).all()
     assert (tmp_path / "results/studies/wild/figures/within_by_depth.png").exists()
 
 
@@ -52,7 +51,7 @@ BAD = {
         ["learning_rate", "'1e-3'", "0.001"],
     ),
     "too large a probe": ({"probe": {"size": 600}}, ["probe.size", "600", "512"]),
-    "batch": ({"training": {"batch_size": 4096}}, ["batch_size", "4096", "1285"]),
+    "batch": ({"training": {"batch_size": 4096}}, ["batch_size", "4096", "321"]),
     "unknown data set": ({"grid": {"dataset": "cifar11"}}, ["cifar11", "cifar10"]),
     "no folder": (
         {

@@ -72,7 +72,8 @@ def test_similarity_within_a_network_is_symmetric_with_ones_on_the_diagonal(stud
         assert list(matrix.index) == list(matrix.columns)
         np.testing.assert_allclose(matrix, matrix.T, atol=1e-12)
         np.testing.assert_allclose(np.diag(matrix), 1, atol=1e-12)
-        assert ((matrix < 1 + 1e-9) & (matrix > -0.2)).all().all()
+        # Identical layers (pooling and flattening) differ from 1 by the rounding of float32 Grams.
+        assert ((matrix < 1 + 1e-6) & (matrix > -0.2)).all().all()
 
 
 def test_similarity_equals_its_definition_computed_from_stored_activations(smoke, study):
@@ -181,4 +182,4 @@ def test_logs_of_all_jobs_are_where_results_readme_says(smoke):
 
 def test_tables_are_readable_without_repatlas(smoke):
     table = pd.read_parquet(smoke[0] / STUDY / "tables/layer_similarity.parquet")
-    assert table["value"].between(-0.5, 1 + 1e-9).all()
+    assert table["value"].between(-0.5, 1 + 1e-6).all()

@@ -9,7 +9,6 @@ writes when it starts.
 rule provenance:
     input:
         study_tables(),
-        config=CONFIG,
         grid=GRID,
     output:
         study_path("provenance.json"),

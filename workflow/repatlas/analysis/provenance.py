@@ -41,7 +41,6 @@ def record(study: Path, runs: Path, repository: Path) -> dict[str, Any]:
             name: read_json(runs.parent / "data" / name / "manifest.json")["checksum"]
             for name in sorted({run["dataset_folder"] for run in grid["runs"]})
         },
-        "config_sha256": sha256_file(study / "config.json"),
         "networks": len(names),
     }
 

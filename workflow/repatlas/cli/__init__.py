@@ -70,7 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module.run(options)
     except RepatlasError as error:
-        logging.getLogger("repatlas").debug("traceback", exc_info=True)
         logging.getLogger("repatlas").error("%s", error)
         return error.exit_code
     except Exception:

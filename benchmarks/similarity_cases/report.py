@@ -1,0 +1,182 @@
+"""What the benchmark says: a table, JSON, and a figure."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from repatlas.figures.style import GREY, style
+from repatlas.files import whole_file, write_json
+
+from similarity_cases.measuring import Line, Target
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "torch",
+    "zarr",
+    "pytorch-cka",
+    "torch-cka",
+    "ckatorch",
+    "rsatoolbox",
+)
+COLOURS = {"met": "#009e73", "missed": "#d55e00", "undecided": "#e69f00", "": GREY}
+MARKERS = {"met": "o", "missed": "s", "undecided": "D", "": "o"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the benchmark that was run: its title, threads, lines and raw seconds."""
+
+    name: str
+    title: str
+    threads: int
+    lines: list[Line]
+    seconds: dict[str, list[float]]
+
+    def as_record(self) -> dict[str, Any]:
+        """This part as JSON; an unknown standard error is null."""
+        lines = []
+        for line in self.lines:
+            record = asdict(line) | {"verdict": line.verdict}
+            record["se"] = None if line.rounds == 1 else line.se
+            lines.append(record)
+        return {
+            "title": self.title,
+            "threads": self.threads,
+            "lines": lines,
+            "seconds": self.seconds,
+        }
+
+
+def part_of(name: str, record: dict[str, Any]) -> Part:
+    """A part from its JSON."""
+    lines = [
+        Line(
+            item["label"],
+            item["value"],
+            float("nan") if item["se"] is None else item["se"],
+            item["unit"],
+            item["rounds"],
+            Target(**item["target"]) if item["target"] else None,
+            item["note"],
+        )
+        for item in record["lines"]
+    ]
+    return Part(name, record["title"], record["threads"], lines, record["seconds"])
+
+
+def table(parts: Sequence[Part]) -> str:
+    """All lines as text."""
+    rows = []
+    for part in parts:
+        rows.append(f"\n{part.title} ({_threads(part.threads)})")
+        for line in part.lines:
+            se = "" if line.rounds == 1 else f"± {_short(line.se)}"
+            target = f"{line.target.bound} {line.target.value:g}" if line.target else ""
+            rows.append(
+                f"  {line.label:<62} {_short(line.value):>7} {se:<9} {line.unit:<3}"
+                f"{target:<14} {line.verdict}".rstrip()
+            )
+            if line.note:
+                rows.append(f"      {line.note}")
+    return "\n".join(rows)
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, system and versions."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def save(parts: Sequence[Part], about: dict[str, Any], folder: Path) -> None:
+    """similarity.json and similarity.png in `folder`."""
+    write_json(
+        folder / "similarity.json", {**about, "parts": {p.name: p.as_record() for p in parts}}
+    )
+    draw(parts, folder / "similarity.png")
+
+
+def draw(parts: Sequence[Part], path: Path) -> None:
+    """Every ratio as a dot with its standard error on a logarithmic axis, targets as ticks."""
+    from matplotlib.figure import Figure
+
+    rows: list[tuple[Part, Line | None]] = []
+    for part in parts:
+        lines = [line for line in part.lines if line.unit == "x"]
+        if lines:
+            rows += [(part, None), *((part, line) for line in lines)]
+    with style():
+        figure = Figure(figsize=(7.2, 0.17 * len(rows) + 0.9), layout="constrained")
+        axes = figure.add_subplot()
+        labels = []
+        for y, (part, line) in enumerate(rows):
+            if line is None:
+                labels.append(f"{part.title} ({_threads(part.threads)})")
+                continue
+            labels.append(line.label)
+            colour = COLOURS[line.verdict]
+            axes.errorbar(
+                line.value,
+                y,
+                xerr=line.se,
+                fmt=MARKERS[line.verdict],
+                color=colour,
+                markersize=3.5,
+                elinewidth=0.8,
+                capsize=1.5,
+            )
+            axes.annotate(
+                f"{line.value:.3g}", (line.value, y), (5, 3), textcoords="offset points", fontsize=5
+            )
+            if line.target:
+                end = "<" if line.target.bound == "at most" else ">"
+                axes.plot(line.target.value, y, "|", color="black", markersize=8)
+                axes.plot(line.target.value, y, end, color="black", markersize=2.5)
+        axes.set_xscale("log")
+        axes.set_yticks(range(len(rows)), labels)
+        for tick, (_, line) in zip(axes.get_yticklabels(), rows, strict=True):
+            tick.set_fontweight("bold" if line is None else "normal")
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.axvline(1, color=GREY, linewidth=0.6)
+        axes.grid(axis="x", which="both", linewidth=0.3, alpha=0.4)
+        axes.set_xlabel(
+            "ratio of times, median of interleaved rounds with standard error\n"
+            "bar and arrowhead: target and the side it allows; "
+            "circle: met or no target, square: missed, diamond: undecided"
+        )
+        with whole_file(path) as partial:
+            figure.savefig(partial, format="png", dpi=200, metadata={"Software": None})
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
