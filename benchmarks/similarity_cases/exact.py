@@ -85,6 +85,7 @@ def used(sizes: Sizes, measure: str) -> tuple[float, float]:
     layers = activations(sizes.pooled, sizes.exact_examples, 0)
     options = {"batch_size": sizes.batch, "seed": None} if measure == "cka_minibatch" else {}
     table([x[: sizes.batch] for x in layers], measure, **options)  # imports and buffers
+    memory.forget_peak()
     before = memory.peak()
     table(layers, measure, **options)
     return memory.peak() - before, sum(x.nbytes for x in layers) / 1e6

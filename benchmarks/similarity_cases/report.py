@@ -108,6 +108,7 @@ def save(parts: Sequence[Part], about: dict[str, Any], folder: Path) -> None:
 def draw(parts: Sequence[Part], path: Path) -> None:
     """Every ratio as a dot with its standard error on a logarithmic axis, targets as ticks."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     rows: list[tuple[Part, Line | None]] = []
     for part in parts:
@@ -142,6 +143,9 @@ def draw(parts: Sequence[Part], path: Path) -> None:
                 axes.plot(line.target.value, y, "|", color="black", markersize=8)
                 axes.plot(line.target.value, y, end, color="black", markersize=2.5)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_yticks(range(len(rows)), labels)
         for tick, (_, line) in zip(axes.get_yticklabels(), rows, strict=True):
             tick.set_fontweight("bold" if line is None else "normal")
@@ -151,8 +155,8 @@ def draw(parts: Sequence[Part], path: Path) -> None:
         axes.grid(axis="x", which="both", linewidth=0.3, alpha=0.4)
         axes.set_xlabel(
             "ratio of times, median of interleaved rounds with standard error\n"
-            "bar and arrowhead: target and the side it allows; "
-            "circle: met or no target, square: missed, diamond: undecided"
+            "black: target, pointing to the side that it allows\n"
+            "circle: met, or no target; square: missed; diamond: undecided"
         )
         with whole_file(path) as partial:
             figure.savefig(partial, format="png", dpi=200, metadata={"Software": None})

@@ -172,10 +172,14 @@ def test_peak_memory_is_measured_in_processes_of_their_own(monkeypatch):
 
 
 def test_the_peak_sees_what_was_held():
+    memory.forget_peak()
     before = memory.peak()
-    held = np.ones(int(before * 1e6 / 8) + 4_000_000)  # more than the peak so far
-    assert memory.peak() - before > 30
+    held = np.ones(8_000_000)
     del held
+    if sys.platform == "linux":
+        assert 60 < memory.peak() - before < 90
+    memory.forget_peak()
+    assert memory.peak() - before < 30 or sys.platform != "linux"
 
 
 def test_a_median_of_ratios_is_taken_round_by_round():
