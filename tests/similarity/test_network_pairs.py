@@ -99,3 +99,18 @@ def test_the_same_tile_has_the_same_bytes(networks, tmp_path):
         table = compare_networks("cka_minibatch", stores, PAIRS, ["relu"])
         write_table(table, tmp_path / f"{name}.parquet")
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_a_failed_network_leaves_the_others_of_its_tile_alone(networks, tmp_path):
+    """Its store holds no batches; its rows are undefined with its status as the reason."""
+    about = {"run": "bad", "probe": "p", "batch_size": BATCH, "passes": 1, "n_batches": 0}
+    stored = [StoredLayer(name, kind, (), "network diverged") for name, kind, _ in LAYERS]
+    GramWriter(tmp_path / "bad.zarr", about, 0, 3).finish(stored, "diverged: loss is nan")
+    stores = [networks[0][0], GramStore(tmp_path / "bad.zarr"), networks[1][0]]
+    pairs_ = [(0, 0), (1, 1), (0, 1), (0, 2), (1, 2)]
+    table = compare_networks("cka_minibatch", stores, pairs_, ["all"]).to_pandas()
+    bad = (table["run_a"] == "bad") | (table["run_b"] == "bad")
+    assert bad.sum() == 27
+    assert table.loc[bad, "value"].isna().all()
+    assert table.loc[bad, "reason"].astype(str).str.contains("diverged: loss is nan").all()
+    assert table.loc[~bad, "value"].notna().all()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from repatlas.analysis import paper
 from repatlas.analysis.cost import cost_table
-from repatlas.analysis.design import read_grid
+from repatlas.analysis.design import Grid, read_grid
 from repatlas.analysis.networks import accuracy_table, curves_table, runs_table
 from repatlas.analysis.similarity_tables import (
     block_summary,
@@ -199,6 +199,7 @@ def test_published_values_are_the_papers():
 
 def test_comparison_with_the_paper(grid, tmp_path):
     training = {**paper.PROTOCOL, "epochs": 60, "evaluate_every": 10}
+    training |= {"learning_rate": 0.02, "l2": 0.003}
     spec = {"data": {"dataset": {"source": "cifar10"}}, "training": training}
     manifest = {"passes": 1, "n_batches": 8, "batch_size": 256}
     names = grid.runs["run"]
@@ -215,8 +216,29 @@ def test_comparison_with_the_paper(grid, tmp_path):
     assert row["difference"] == pytest.approx(1 / 3 - 0.089)
     for part in ("epochs 60 for 300", "2 seeds for 10", "1 CKA pass for 10", "2048 probe images"):
         assert part in row["departures"]
-    assert "learning_rate" not in row["departures"]
+    assert "learning rate 0.02 and l2 0.003, which the paper does not give" in row["departures"]
     assert not (table["quantity"] == "test_accuracy").any(), "the paper has none at 1/16"
+
+
+def test_a_printed_accuracy_is_never_averaged_with_another_source_nor_with_held_out_images(
+    grid, tmp_path
+):
+    full = grid.runs.assign(fraction=1.0, width=1.0)
+    runs = runs_table(Grid(full, grid.design, grid.tiles), tmp_path / "runs")
+    blocks = block_table(grid, layer_similarity(grid)).iloc[:0]
+    training = {**paper.PROTOCOL, "learning_rate": 0.01, "l2": 0.001, "evaluate_every": 1}
+    manifest = {"passes": 10, "n_batches": 390, "batch_size": 256}
+    manifests = dict.fromkeys(full["run"], manifest)
+
+    def rows(evaluate_on):
+        data = {"dataset": {"source": "cifar10"}, "evaluate_on": evaluate_on}
+        specs = dict.fromkeys(full["run"], {"data": data, "training": training})
+        return paper.comparison(runs, blocks, specs, manifests)
+
+    found = rows("test")
+    assert set(found["group"]) == {"a", "b"}, "groups are not pooled"
+    assert set(found.loc[found["group"] == "a", "paper_mean"]) == {0.938, 0.9367}
+    assert rows("held_out").empty
 
 
 def test_a_study_of_other_data_has_an_empty_comparison_with_all_columns(grid, tmp_path):

@@ -217,6 +217,13 @@ def test_a_diverging_network_ends_with_a_status_and_a_reason(run):
     assert (folder / "model.pt").exists()
 
 
+def test_weights_that_break_in_the_very_last_step_are_no_completed_network(run):
+    spec = digits_spec(learning_rate=1e38, epochs=1, batch_size=321)
+    status, _ = run("last", spec)
+    assert status["status"] == "diverged"
+    assert "not finite" in status["reason"]
+
+
 def test_networks_learn_the_digits(run):
     spec = digits_spec(epochs=20, learning_rate=0.1)
     spec["data"]["fraction"] = 1

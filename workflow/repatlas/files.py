@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,10 +104,3 @@ def sole_writer(path: str | os.PathLike, patience: float = 5.0) -> Iterator[None
             "It may be a job left over from a workflow that was killed: wait for it or end it, "
             "then start again."
         ) from None
-
-
-def replace_folder(partial: Path, final: Path) -> None:
-    """Put the finished folder `partial` in the place of `final`."""
-    if final.exists():
-        shutil.rmtree(final)
-    os.replace(partial, final)

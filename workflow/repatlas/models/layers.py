@@ -36,7 +36,7 @@ class SameConv2d(nn.Conv2d):
     """Convolution with TensorFlow's "same" padding.
 
     At stride 2 on an even side TensorFlow pads 0 before and 1 after, where `padding=1` would pad
-    1 and 1 and so sample a grid shifted by one pixel (paper.md 1.1 of the official code's reading).
+    1 and 1 and so sample a grid shifted by one pixel.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -111,10 +111,12 @@ def minibatch_cka(
 
     StoreError when the networks were not probed in the same way.
     """
-    names = [str(getattr(n, "path", f"network {k}")) for k, n in enumerate(networks)]
-    check_alike(networks, names)
     if not blocks:
         return []
+    # Only what is compared: a network without usable weights has no batches at all.
+    used = sorted({k for block in blocks for k in block})
+    names = [str(getattr(networks[k], "path", f"network {k}")) for k in used]
+    check_alike([networks[k] for k in used], names)
     plans = _plans(networks, blocks, layers)
     source = networks[blocks[0][0]]
     per_pass = source.n_batches // source.passes

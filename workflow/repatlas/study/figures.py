@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from repatlas.catalogue import FIGURES
+from repatlas.catalogue import DISTANCES, FIGURES
+from repatlas.layers import layers_of, select
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run
 from repatlas.study.settings import StudySettings
@@ -16,7 +17,13 @@ def figures_of(settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Til
         axis: len({run.design[axis] for run in runs}) > 1 for axis in ("depth", "width", "fraction")
     }
     seeds = any(a != b for tile in tiles if tile.a == tile.b for a, b in tile.pairs)
+    relu = any(
+        layers[i].kind == "relu"
+        for layers in (layers_of(run.spec["model"]) for run in runs)
+        for i in select(layers, settings.taps)
+    )
     has = {
+        "block_metrics": relu and not DISTANCES.issuperset(settings.measures),
         # A study in which nothing varies still shows its networks.
         "within_by_depth": varies["depth"] or not any(varies.values()),
         "within_by_width": varies["width"],

@@ -199,6 +199,8 @@ def _record(training: Training, spec: Mapping, folder: Path, device: torch.devic
     folder.mkdir(parents=True, exist_ok=True)
     values = training.logits()
     loss, accuracy = score(values, training.test_labels)
+    if training.reason is None and not np.isfinite(values).all():
+        training.reason = f"logits are not finite after epoch {training.epoch}"
     ok = training.reason is None
     status = {
         "status": "completed" if ok else "diverged",
