@@ -146,10 +146,13 @@ def test_every_value_has_a_standard_error_from_its_eight_batches(study):
 
 def test_the_cost_of_every_job_is_there(smoke, study):
     cost = study.table("cost")
+    figures = len(list((smoke[0] / STUDY / "figures").glob("*.png")))
     assert cost.groupby("rule").size().to_dict() == {
         "data": 1,
         "extract": 4,
+        "probe": 1,
         "similarity": 3,
+        "studies": 2 + figures,
         "train": 4,
     }
     assert (cost["seconds"] > 0).all()

@@ -15,6 +15,8 @@ rule network_tables:
         curves=study_path("tables", "learning_curves.parquet"),
     log:
         study_log("network_tables"),
+    benchmark:
+        study_benchmark("network_tables")
     conda:
         ENVIRONMENT
     params:
@@ -39,6 +41,8 @@ rule similarity_tables:
         cross_seed=study_path("tables", "cross_seed.csv"),
     log:
         study_log("similarity_tables"),
+    benchmark:
+        study_benchmark("similarity_tables")
     conda:
         ENVIRONMENT
     params:
@@ -91,10 +95,11 @@ rule comparison_table:
 
 rule cost_table:
     input:
+        # After every job that it tells of; a figure drawn anew does not make it again.
+        ancient(study_figures()),
         grid=GRID,
-        status=network_files("status.json"),
-        manifests=gram_manifests(),
-        tiles=tile_files(),
+        networks=study_path("tables", "runs.csv"),
+        similarity=study_path("tables", "layer_similarity.parquet"),
     output:
         study_path("tables", "cost.csv"),
     log:

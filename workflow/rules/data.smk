@@ -43,6 +43,8 @@ rule probe:
         "results/data/{dataset}/probe-{size}.json",
     log:
         "results/logs/probe/{dataset}-{size}.log",
+    benchmark:
+        "results/benchmarks/probe/{dataset}-{size}.jsonl"
     conda:
         ENVIRONMENT
     params:

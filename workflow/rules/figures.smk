@@ -12,6 +12,8 @@ rule figure:
         **figure_outputs(),
     log:
         study_log("figure-{figure}"),
+    benchmark:
+        study_benchmark("figure-{figure}")
     conda:
         ENVIRONMENT
     params:

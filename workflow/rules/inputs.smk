@@ -108,6 +108,10 @@ def study_log(name):
     return f"results/logs/studies/{STUDY.name}/{name}.log"
 
 
+def study_benchmark(name):
+    return f"results/benchmarks/studies/{STUDY.name}/{name}.jsonl"
+
+
 def study_tables():
     ranked = "layer_matching" in STUDY.figures
     return [

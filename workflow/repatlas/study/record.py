@@ -28,10 +28,14 @@ def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
         tiles.setdefault(tile.measure, []).append(
             f"{results}/similarity/{tile.measure}/{tile.name}.parquet"
         )
+    probes = sorted({f"{probe.dataset}-{probe.size}" for probe in study.probes.values()})
+    own = ["network_tables", "similarity_tables", *(f"figure-{name}" for name in study.figures)]
     jobs = {
         "data": list(study.datasets),
+        "probe": probes,
         "train": list(study.by_name),
         "extract": [f"{name}--{probe.id}" for name, probe in study.probes.items()],
         "similarity": [f"{tile.measure}/{tile.name}" for tile in study.tiles],
+        "studies": [f"{study.name}/{name}" for name in own],
     }
     return {"runs": runs, "design": list(study.runs[0].design), "tiles": tiles, "jobs": jobs}
