@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
 
-.PHONY: study setup test test-all check publish format lock plan
+.PHONY: study setup test check publish format lock plan
 
 study: $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG)
@@ -31,9 +31,6 @@ $(READY): envs/requirements.lock pyproject.toml
 	@touch $@
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not slow"
-
-test-all: $(READY)
 	$(BIN)/python -m pytest -n 2
 
 check: $(READY)
