@@ -3,6 +3,7 @@
 import pytest
 from repatlas.errors import ConfigError
 from repatlas.study import Study
+from repatlas.study.settings import StudySettings
 
 HEAD = "study: small\ngrid:\n  depth: [8, 14]\n  seed: [0, 1]\n"
 
@@ -10,9 +11,21 @@ HEAD = "study: small\ngrid:\n  depth: [8, 14]\n  seed: [0, 1]\n"
 CASES = {
     "unknown key": (
         HEAD + "traning: {epochs: 3}",
-        "line 5, traning: unknown key; did you mean 'training'? (accepted: comparisons, data, "
-        "data_root, datasets, device, exclude, figure_settings, figures, grid, include, "
-        "keep_activations, measures, model, overrides, probe, study, taps, title, training)",
+        "line 5, traning: unknown key; did you mean 'training'? (accepted: "
+        + ", ".join(sorted(StudySettings.model_fields)),
+    ),
+    "figure of an analysis that is not named": (
+        HEAD + "figures: [best_matches]",
+        "line 5, figures.0: found 'best_matches', which shows what an analysis gives that the study "
+        "does not name; add 'best_matches' to `analyses`",
+    ),
+    "analysis without comparisons": (
+        "study: small\ngrid: {depth: 8, seed: 0}\nanalyses: best_matches",
+        "line 3, analyses: found 'best_matches', but no two networks are compared",
+    ),
+    "analysis twice": (
+        HEAD + "analyses: [best_matches, best_matches]",
+        "line 5, analyses: 'best_matches' is named twice",
     ),
     "unknown key in a section": (
         HEAD + "probe:\n  sise: 3",

@@ -27,7 +27,8 @@ def test_the_tables_are_those_of_the_model():
 
 def test_every_key_and_section_stands_in_a_table():
     marks = set(re.findall(r"<!-- table: (\w+) -->", TEXT))
-    assert marks == {"study", "datasets", "measures", "figures", "figure_settings", *SECTION_MODELS}
+    catalogues = {"measures", "analyses", "figures", "figure_settings"}
+    assert marks == {"study", "datasets", *catalogues, *SECTION_MODELS}
 
 
 def examples():
@@ -55,7 +56,7 @@ def test_every_example_is_a_valid_study(text, own_data):
 
 
 def test_the_examples_are_found():
-    assert len(examples()) == 7
+    assert len(examples()) >= 8
 
 
 def test_the_worked_grid_has_the_networks_that_its_comments_count():
@@ -96,6 +97,7 @@ OTHER = {
     "taps": ["relu", "add"],
     "keep_activations": False,
     "measures": ["cka_minibatch", "cka"],
+    "analyses": ["best_matches"],
     "figures": ["accuracy"],
     "figure_settings": {"accuracy": {"max_columns": 2}},
     "device": "cpu",

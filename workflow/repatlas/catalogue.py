@@ -31,6 +31,29 @@ MEASURES = {
 # Those of them that are small where layers are alike.
 DISTANCES = frozenset({"angular_shape"})
 
+
+
+class Analysis(NamedTuple):
+    """An analysis that a study may name.
+
+    title: what it gives; tables: the files it adds to the study's tables; artifact: suffix of the
+    one file that it makes of each network, '' where tables are all it makes; probed: whether that
+    file depends on the probe set.
+    """
+
+    title: str
+    tables: tuple[str, ...]
+    artifact: str = ""
+    probed: bool = True
+
+
+ANALYSES: dict[str, Analysis] = {
+    "best_matches": Analysis(
+        "For each layer of one network the most similar layer of another, by depth",
+        ("best_matches.csv",),
+    ),
+}
+
 # What a figure's settings mean, and the type of each.
 FIGURE_SETTINGS: dict[str, tuple[type, str]] = {
     "measure": (str, "similarity measure; by default the first of the study"),
@@ -50,13 +73,15 @@ class Figure(NamedTuple):
 
     title: the caption's first sentence; tables: the files of the study's tables that it is drawn
     from, and nothing else; settings: those it has, with their defaults (None: chosen from the
-    data); axis: the axis of the grid of which it needs two values, or ''.
+    data); axis: the axis of the grid of which it needs two values, or ''; analysis: the analysis
+    that gives its tables, or ''.
     """
 
     title: str
     tables: tuple[str, ...]
     settings: Mapping[str, Scalar]
     axis: str = ""
+    analysis: str = ""
 
 
 _WITHIN_TABLES = ("runs.csv", "layer_similarity.parquet", "block_metrics.csv")
@@ -99,6 +124,12 @@ FIGURES: dict[str, Figure] = {
         "Similarity of networks of different architecture",
         ("runs.csv", "layer_similarity.parquet"),
         {"measure": None, "layers": None, "max_pairs": 6},
+    ),
+    "best_matches": Figure(
+        "The most similar layer of another network, by depth",
+        ("runs.csv", "best_matches.csv"),
+        {"measure": None, "layers": "relu", "max_pairs": 6},
+        analysis="best_matches",
     ),
     "layer_matching": Figure(
         "Layers that each measure finds again in a network of another seed",

@@ -11,7 +11,7 @@ sys.path.insert(0, LIBRARY)
 
 from snakemake.exceptions import WorkflowError
 
-from repatlas.catalogue import FIGURES, MEASURES
+from repatlas.catalogue import ANALYSES, FIGURES, MEASURES
 from repatlas.code import code_digest
 from repatlas.data.catalogue import fingerprint
 from repatlas.environment import set_up_jobs
@@ -51,6 +51,7 @@ wildcard_constraints:
     tile=r"[A-Za-z0-9._-]+--[A-Za-z0-9._-]+--[0-9a-f]{8}",
     measure=r"[a-z0-9_]+",
     size=r"\d+",
+    options=r"[0-9a-f]{8}",
     figure=r"[a-z_]+",
 
 

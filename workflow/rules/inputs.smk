@@ -95,6 +95,22 @@ def tile_files():
     return [f"results/similarity/{measure}/{name}.parquet" for measure, name in TILES]
 
 
+# --- analyses -------------------------------------------------------------------------------------
+
+
+def analysis_artifacts(name):
+    # What the analysis makes of each network of the study.
+    return [f"results/{STUDY.artifact(name, run)}" for run in STUDY.by_name]
+
+
+def analysis_options(name):
+    return canonical_json(STUDY.analysis_options(name))
+
+
+def analysis_tables(name):
+    return [study_path("tables", table) for table in ANALYSES[name].tables]
+
+
 # --- tables and figures ---------------------------------------------------------------------------
 
 FIGURE_KINDS = (".png", ".pdf", ".svg", ".parquet", ".txt")
@@ -118,6 +134,7 @@ def study_tables():
         *rules.network_tables.output,
         *rules.similarity_tables.output,
         *(rules.layer_matching_table.output if ranked else []),
+        *(table for name in STUDY.settings.analyses for table in analysis_tables(name)),
         *rules.comparison_table.output,
         *rules.cost_table.output,
     ]

@@ -1,6 +1,6 @@
 """The grid of a study as the analyses read it: one row a network, with its design columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -13,11 +13,13 @@ IDENTITY = ["run", "group"]
 @dataclass(frozen=True)
 class Grid:
     """`runs`: frame with run, group, the design columns and probe; `design`: names of the design
-    columns, seed included; `tiles`: paths of the similarity tables by measure."""
+    columns, seed included; `tiles`: paths of the similarity tables by measure; `artifacts`: paths
+    of what each analysis made of each network, {analysis: {run: path}}."""
 
     runs: pd.DataFrame
     design: list[str]
     tiles: dict[str, list[str]]
+    artifacts: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def group_design(self) -> list[str]:
@@ -40,4 +42,5 @@ class Grid:
 def read_grid(path: Path) -> Grid:
     """The grid that the workflow wrote for a study."""
     content = read_json(path)
-    return Grid(pd.DataFrame(content["runs"]), content["design"], content["tiles"])
+    runs = pd.DataFrame(content["runs"])
+    return Grid(runs, content["design"], content["tiles"], content["artifacts"])

@@ -25,6 +25,7 @@ COMMANDS = {
     "network_tables": "tables of a study's networks",
     "similarity_tables": "tables of a study's similarities",
     "layer_matching_table": "how often each measure finds the same layer again",
+    "best_matches_table": "which layers of other networks are most like each layer",
     "comparison_table": "a study's values beside the paper's",
     "cost_table": "what each job of a study cost",
     "figure": "draw one figure of a study",

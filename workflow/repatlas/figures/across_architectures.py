@@ -4,9 +4,8 @@ The form of figure E.1 of Nguyen, Raghu & Kornblith (ICLR 2021).
 """
 
 import itertools
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.colors import Normalize
@@ -16,16 +15,9 @@ from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap, labels
 from repatlas.figures.heatmap import Grid, Panel
+from repatlas.figures.pairs import Pair, choose
 from repatlas.figures.style import Drawing
 from repatlas.results import StudyResults, as_matrix
-
-
-class _Pair(NamedTuple):
-    """Two architectures, the one with fewer weights first, and why this pair is shown."""
-
-    small: pd.Series
-    large: pd.Series
-    why: str
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
@@ -47,7 +39,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
             f"No two architectures to compare: the study {results.name} has no similarities "
             "between them. `comparisons.across_architectures: all`, or a list of pairs, gives them."
         )
-    total, pairs = _choose(results, done, stored, settings["max_pairs"])
+    total, pairs = choose(results, done, stored, settings["max_pairs"])
     by_name = runs.set_index("run", drop=False)
     panels, frames = [], []
     for pair in pairs:
@@ -90,7 +82,7 @@ def _further(results: StudyResults, runs: pd.DataFrame, run: pd.Series) -> str:
 
 
 def _networks(
-    stored: pd.DataFrame, by_name: pd.DataFrame, pair: _Pair
+    stored: pd.DataFrame, by_name: pd.DataFrame, pair: Pair
 ) -> tuple[pd.Series, pd.Series]:
     """The compared networks of a pair of architectures with the smallest seeds."""
     groups = {pair.small["group"], pair.large["group"]}
@@ -101,73 +93,6 @@ def _networks(
     ]
     a, b = min(found, key=lambda runs: sorted(int(run["seed"]) for run in runs))
     return (a, b) if a["group"] == pair.small["group"] else (b, a)
-
-
-def _choose(
-    results: StudyResults, done: pd.DataFrame, stored: pd.DataFrame, most: int
-) -> tuple[int, list[_Pair]]:
-    """How many pairs of architectures there are, and at most `most` of them: all, or those that
-    contrast size, depth or width most, or accuracy least."""
-    cells = choice.cells_of(results, done).set_index("group", drop=False)
-    means = done.groupby("group")[["parameters", "test_accuracy"]].mean()
-    cells = cells.join(means)
-    groups = {
-        tuple(sorted(p, key=lambda g: (cells.loc[g, "parameters"], g)))
-        for p in zip(stored["group_a"], stored["group_b"], strict=True)
-    }
-    pairs = sorted(
-        (_Pair(cells.loc[a], cells.loc[b], "") for a, b in groups),
-        key=lambda p: [list(cells.index).index(side["group"]) for side in p[:2]],
-    )
-    if len(pairs) <= most:
-        return len(pairs), pairs
-    axes = choice.varying(results, cells)
-    chosen: dict[tuple[str, str], _Pair] = {}
-    for why, fits, score in _CONTRASTS:
-        candidates = [p for p in pairs if _key(p) not in chosen and fits(p, axes)]
-        if candidates and len(chosen) < most:
-            best = max(candidates, key=score)
-            chosen[_key(best)] = best._replace(why=why)
-    return len(pairs), list(chosen.values())
-
-
-def _key(pair: _Pair) -> tuple[str, str]:
-    return pair.small["group"], pair.large["group"]
-
-
-def _ratio(pair: _Pair, column: str) -> float:
-    return abs(math.log(pair.large[column] / pair.small[column]))
-
-
-def _only(axis: str) -> Callable[[_Pair, Sequence[str]], bool]:
-    """Whether a pair differs in this axis and in no other."""
-
-    def fits(pair: _Pair, axes: Sequence[str]) -> bool:
-        return [a for a in axes if pair.small[a] != pair.large[a]] == [axis]
-
-    return fits
-
-
-def _traded(pair: _Pair, axes: Sequence[str]) -> bool:
-    """Whether one network is deeper and the other wider, all else equal."""
-    differ = {a for a in axes if pair.small[a] != pair.large[a]}
-    return differ == {"depth", "width"} and (
-        (pair.small["depth"] < pair.large["depth"]) != (pair.small["width"] < pair.large["width"])
-    )
-
-
-_CONTRASTS: list[tuple[str, Callable, Callable]] = [
-    ("fewest and most weights", lambda p, _: True, lambda p: _ratio(p, "parameters")),
-    ("shallow and deep", _only("depth"), lambda p: _ratio(p, "depth")),
-    ("narrow and wide", _only("width"), lambda p: _ratio(p, "width")),
-    ("shallow, wide and deep, narrow", _traded, lambda p: _ratio(p, "depth") + _ratio(p, "width")),
-    ("little and much data", _only("fraction"), lambda p: _ratio(p, "fraction")),
-    (
-        "closest in test accuracy",
-        lambda p, _: True,
-        lambda p: -abs(p.small["test_accuracy"] - p.large["test_accuracy"]),
-    ),
-]
 
 
 def _figure(panels: list[Panel], measure: str, norm: Normalize) -> Figure:

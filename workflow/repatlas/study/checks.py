@@ -8,10 +8,11 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from repatlas.catalogue import MEASURES, figure_settings
+from repatlas.catalogue import FIGURES, MEASURES, figure_settings
 from repatlas.data.content import Description
 from repatlas.errors import ConfigError
 from repatlas.layers import Layer, layers_of, select
+from repatlas.study.analyses import ANALYSIS_SECTIONS
 from repatlas.study.axes import AXES
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run
@@ -98,6 +99,13 @@ def mistakes_in_figures(
     of_one = [tile for tile in tiles if tile.a == tile.b]
     seeds_compared = any(i != j for tile in of_one for i, j in tile.pairs)
     for number, name in enumerate(listed_figures):
+        wanted = FIGURES[name].analysis
+        if wanted and wanted not in settings.analyses:
+            yield Mistake(
+                ("figures", number),
+                f"found {name!r}, which shows what an analysis gives that the study does not name; "
+                f"add {wanted!r} to `analyses`",
+            )
         if name == "across_seeds" and not seeds_compared:
             yield Mistake(
                 ("figures", number),
@@ -110,6 +118,26 @@ def mistakes_in_figures(
                 "found 'across_architectures', but `comparisons.across_architectures` names no "
                 "pairs; accepted there is all, or a list of pairs",
             )
+
+
+def mistakes_in_analyses(
+    settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Tile]
+) -> Iterator[Mistake]:
+    """Analyses that the study's networks or comparisons give nothing for, and options of analyses
+    that are not named."""
+    for name in ANALYSIS_SECTIONS:
+        changed = getattr(settings, name) != type(settings).model_fields[name].default
+        if changed and name not in settings.analyses:
+            yield Mistake(
+                (name,),
+                f"it has no effect, because `analyses` does not name {name!r}; add it there",
+            )
+    if "best_matches" in settings.analyses and all(a == b for tile in tiles for a, b in tile.pairs):
+        yield Mistake(
+            ("analyses", settings.analyses.index("best_matches")),
+            "found 'best_matches', but no two networks are compared; it needs two seeds, or "
+            "`comparisons: {across_architectures: all}`",
+        )
 
 
 def mistakes_in_runs(

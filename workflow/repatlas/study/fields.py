@@ -47,6 +47,11 @@ def one_or_more(kind: Any) -> Any:
     return Annotated[list[kind], Field(min_length=1), BeforeValidator(_as_list), _ItemOrList()]
 
 
+def any_of(kind: Any) -> Any:
+    """The type of a YAML value that is one item or a list, perhaps an empty one."""
+    return Annotated[list[kind], BeforeValidator(_as_list), _ItemOrList()]
+
+
 def _form(depth: int) -> int:
     if beyond := (depth - 2) % 6:
         below = depth - beyond

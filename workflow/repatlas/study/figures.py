@@ -32,5 +32,10 @@ def figures_of(settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Til
         # A ranking of measures needs several.
         "layer_matching": seeds and len(settings.measures) > 1,
         "across_architectures": any(tile.a != tile.b for tile in tiles),
+        "best_matches": any(a != b for tile in tiles for a, b in tile.pairs),
     }
-    return [name for name in FIGURES if has.get(name, True)]
+    return [
+        name
+        for name, figure in FIGURES.items()
+        if has.get(name, True) and (not figure.analysis or figure.analysis in settings.analyses)
+    ]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from repatlas.catalogue import FIGURE_SETTINGS, FIGURES, MEASURES
+from repatlas.catalogue import ANALYSES, FIGURE_SETTINGS, FIGURES, MEASURES
 from repatlas.study.accepted import accepted
 from repatlas.study.messages import in_yaml, shown
 from repatlas.study.reruns import RERUNS, reruns
@@ -27,11 +27,22 @@ def table(name: str) -> str:
     """A Markdown table.
 
     `name` is `study` for the keys of the file itself, `datasets` for those of one data set, the
-    name of a section for its keys, or `measures`, `figures`, `figure_settings`. KeyError otherwise.
+    name of a section for its keys, or `measures`, `analyses`, `figures`, `figure_settings`. KeyError otherwise.
     """
     if name == "measures":
         rows = [(f"`{m}`", "activations" if needs else "Grams") for m, needs in MEASURES.items()]
         return _markdown(("Measure", "Made from"), rows)
+    if name == "analyses":
+        analyses = [
+            (
+                f"`{key}`",
+                about.title,
+                ", ".join(f"`{table}`" for table in about.tables),
+                ", ".join(f"`{k}`" for k, f in FIGURES.items() if f.analysis == key) or "-",
+            )
+            for key, about in ANALYSES.items()
+        ]
+        return _markdown(("Analysis", "Gives", "Tables", "Figures"), analyses)
     if name == "figures":
         figures = [
             (f"`{key}`", figure.title, ", ".join(_setting(*s) for s in figure.settings.items()))

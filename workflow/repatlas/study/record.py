@@ -1,7 +1,9 @@
 """A study as plain data, for the jobs and the people that read it later."""
 
+from pathlib import Path
 from typing import Any
 
+from repatlas.catalogue import ANALYSES
 from repatlas.study.study import Study
 
 
@@ -12,7 +14,8 @@ def config_record(study: Study) -> dict[str, Any]:
 
 def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
     """What the tables are made of: every network with its design columns and probe, the names of
-    the design columns, the paths of all tiles, and the jobs whose cost counts as the study's."""
+    the design columns, the paths of all tiles and of what analyses make of each network, and the
+    jobs whose cost counts as the study's."""
     runs = [
         {
             "run": run.name,
@@ -28,6 +31,11 @@ def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
         tiles.setdefault(tile.measure, []).append(
             f"{results}/similarity/{tile.measure}/{tile.name}.parquet"
         )
+    artifacts = {
+        name: {run: f"{results}/{study.artifact(name, run)}" for run in study.by_name}
+        for name in study.settings.analyses
+        if ANALYSES[name].artifact
+    }
     probes = sorted({f"{probe.dataset}-{probe.size}" for probe in study.probes.values()})
     own = ["network_tables", "similarity_tables", *(f"figure-{name}" for name in study.figures)]
     jobs = {
@@ -36,6 +44,13 @@ def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
         "train": list(study.by_name),
         "extract": [f"{name}--{probe.id}" for name, probe in study.probes.items()],
         "similarity": [f"{tile.measure}/{tile.name}" for tile in study.tiles],
+        **{name: [Path(path).stem for path in of.values()] for name, of in artifacts.items()},
         "studies": [f"{study.name}/{name}" for name in own],
     }
-    return {"runs": runs, "design": list(study.runs[0].design), "tiles": tiles, "jobs": jobs}
+    return {
+        "runs": runs,
+        "design": list(study.runs[0].design),
+        "tiles": tiles,
+        "artifacts": artifacts,
+        "jobs": jobs,
+    }

@@ -27,6 +27,7 @@ RERUNS = {
     "keep_activations": "to true: read-out, which adds the store; to false: nothing",
     "measures": "comparisons, for measures that are new",
     "comparisons": COMPARISONS,
+    "analyses": "analyses that are new",
     "figures": "figures that are new",
     "figure_settings": "figures, those concerned",
     "device": RECORD,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from repatlas.study.analyses import ANALYSIS_SECTIONS
 from repatlas.study.reruns import RERUNS, reruns
 from repatlas.study.settings import StudySettings
 
@@ -34,6 +35,7 @@ SECTION_MODELS = {
     "training": "TrainingSettings",
     "probe": "ProbeSettings",
     "comparisons": "ComparisonSettings",
+    **{name: model.__name__ for name, model in ANALYSIS_SECTIONS.items()},
 }
 
 

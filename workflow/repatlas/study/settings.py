@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from repatlas.catalogue import FIGURES, MEASURES
+from repatlas.catalogue import ANALYSES, FIGURES, MEASURES
 from repatlas.study.axes import Axes, Changes, Selection
-from repatlas.study.fields import Name, Scalar, Settings, count, one_or_more
+from repatlas.study.fields import Name, Scalar, Settings, any_of, count, one_or_more
 from repatlas.study.sections import (
     BUILT_IN,
     DatasetSettings,
@@ -17,6 +17,7 @@ from repatlas.study.sections import (
 )
 
 Measure = Literal[tuple(MEASURES)]
+Analysis = Literal[tuple(ANALYSES)]
 Figure = Literal[tuple(FIGURES)]
 
 
@@ -97,6 +98,9 @@ class StudySettings(Settings):
     """Similarity measures; all but cka_minibatch need `keep_activations: true`."""
     comparisons: ComparisonSettings = ComparisonSettings()
     """Which networks are compared."""
+    analyses: any_of(Analysis) = []
+    """Analyses beyond similarities, each with its tables and figures; options of one stand in the
+    section of its name."""
     figures: Figures = "auto"
     """Names of figures, or `auto`: all that the grid gives data for."""
     figure_settings: dict[Figure, dict[str, Scalar | None]] = {}
@@ -110,12 +114,12 @@ class StudySettings(Settings):
     ] = "auto"
     """Where networks are trained and read out; `auto` takes a GPU where there is one."""
 
-    @field_validator("measures")
+    @field_validator("measures", "analyses")
     @classmethod
-    def _once(cls, measures: list[str]) -> list[str]:
-        if repeated := sorted({m for m in measures if measures.count(m) > 1}):
+    def _once(cls, names: list[str]) -> list[str]:
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{repeated[0]!r} is named twice")
-        return measures
+        return names
 
     @field_validator("datasets")
     @classmethod

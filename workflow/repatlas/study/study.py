@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from repatlas.catalogue import ANALYSES
 from repatlas.data.catalogue import describe
 from repatlas.data.content import Description
 from repatlas.errors import ConfigError, RepatlasError
-from repatlas.naming import digest
+from repatlas.naming import canonical, digest
 from repatlas.study.checks import (
+    mistakes_in_analyses,
     mistakes_in_figures,
     mistakes_in_layers,
     mistakes_in_names,
@@ -80,6 +82,7 @@ class Study:
             mistakes += error.mistakes
         else:
             mistakes += mistakes_in_figures(settings, self.runs, self.tiles)
+            mistakes += mistakes_in_analyses(settings, self.runs, self.tiles)
         _stop_at([*mistakes, *mistakes_in_layers(settings, self.runs, self.tiles)])
 
     @property
@@ -122,6 +125,20 @@ class Study:
     def figures(self) -> list[str]:
         """Names of the figures to draw."""
         return figures_of(self.settings, self.runs, self.tiles)
+
+    def analysis_options(self, analysis: str) -> dict[str, Any]:
+        """The options of an analysis as the study sets them; empty for one that has none."""
+        section = getattr(self.settings, analysis, None)
+        return canonical(section.model_dump()) if section else {}
+
+    def artifact(self, analysis: str, run: str) -> str:
+        """Path, below the results folder, of what `analysis` makes of the network `run`. Its name
+        ends in the digest of the options, and of the probe where that matters."""
+        about = ANALYSES[analysis]
+        spec = {"options": self.analysis_options(analysis)}
+        if about.probed:
+            spec["probe"] = self.probes[run].id
+        return f"analysis/{analysis}/{run}--{digest(spec)}{about.artifact}"
 
     def _dataset_names(self) -> list[str]:
         names = {run.design["dataset"] for run in self.runs}
