@@ -1,9 +1,9 @@
 """How fast and how large: repatlas.similarity beside other libraries and the machine's limit.
 
-    python benchmarks/similarity.py [--case N] [--rounds K] [--small]
+    python benchmarks/similarity.py [--case N | --part NAME] [--rounds K] [--small]
 
 Prints a table; writes similarity.json and similarity.png to results/published/benchmarks, where
-the other cases' last results stay if --case names one. See benchmarks/README.md.
+the other parts' last results stay if --case or --part names some. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ JOBS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", type=int, choices=range(1, 6), help="only this case")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--case", type=int, choices=range(1, 6), help="only this case")
+    only.add_argument("--part", choices=[job.name for job in JOBS], help="only this part of one")
     parser.add_argument("--rounds", type=int, help="rounds of each part (default: 3 to 11)")
     parser.add_argument("--small", action="store_true", help="tiny sizes, to see that all works")
     parser.add_argument(
@@ -66,7 +68,7 @@ def main() -> None:
 
     parts = []
     for job in JOBS:
-        if options.case in (None, job.case):
+        if options.case in (None, job.case) and options.part in (None, job.name):
             part = report.part_of(job.name, run_alone(job, options.rounds, options.small))
             parts.append(part)
             print(report.table([part]), flush=True)
@@ -94,10 +96,11 @@ def work(name: str, rounds: int, small: bool, record: Path) -> None:
     job = next(job for job in JOBS if job.name == name)
     module, function = job.function.split(".")
     run = getattr(importlib.import_module(f"similarity_cases.{module}"), function)
+    load = round(os.getloadavg()[0], 1)
     outcome = run(SMALL if small else FULL, rounds, job.threads)
     from similarity_cases.report import Part
 
-    part = Part(job.name, job.title, job.threads, outcome.lines, outcome.seconds)
+    part = Part(job.name, job.title, job.threads, outcome.lines, outcome.seconds, load)
     record.write_text(json.dumps(part.as_record()))
 
 

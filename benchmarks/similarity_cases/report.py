@@ -1,5 +1,6 @@
 """What the benchmark says: a table, JSON, and a figure."""
 
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from repatlas.figures.style import GREY, style
+from repatlas.figures.style import DOUBLE, GREY, style
 from repatlas.files import whole_file, write_json
 
 from similarity_cases.measuring import Line, Target
@@ -29,13 +30,15 @@ MARKERS = {"met": "o", "missed": "s", "undecided": "D", "": "o"}
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the benchmark that was run: its title, threads, lines and raw seconds."""
+    """A part of the benchmark that was run: its title, threads, lines and raw seconds, and the
+    machine's load average when it began."""
 
     name: str
     title: str
     threads: int
     lines: list[Line]
     seconds: dict[str, list[float]]
+    load: float | None = None
 
     def as_record(self) -> dict[str, Any]:
         """This part as JSON; an unknown standard error is null."""
@@ -49,6 +52,7 @@ class Part:
             "threads": self.threads,
             "lines": lines,
             "seconds": self.seconds,
+            "load": self.load,
         }
 
 
@@ -66,7 +70,9 @@ def part_of(name: str, record: dict[str, Any]) -> Part:
         )
         for item in record["lines"]
     ]
-    return Part(name, record["title"], record["threads"], lines, record["seconds"])
+    return Part(
+        name, record["title"], record["threads"], lines, record["seconds"], record.get("load")
+    )
 
 
 def table(parts: Sequence[Part]) -> str:
@@ -75,10 +81,9 @@ def table(parts: Sequence[Part]) -> str:
     for part in parts:
         rows.append(f"\n{part.title} ({_threads(part.threads)})")
         for line in part.lines:
-            se = "" if line.rounds == 1 else f"± {_short(line.se)}"
             target = f"{line.target.bound} {line.target.value:g}" if line.target else ""
             rows.append(
-                f"  {line.label:<62} {_short(line.value):>7} {se:<9} {line.unit:<3}"
+                f"  {line.label:<62} {_with_error(line):>15} {line.unit:<3}"
                 f"{target:<14} {line.verdict}".rstrip()
             )
             if line.note:
@@ -116,8 +121,9 @@ def draw(parts: Sequence[Part], path: Path) -> None:
         if lines:
             rows += [(part, None), *((part, line) for line in lines)]
     with style():
-        figure = Figure(figsize=(7.2, 0.17 * len(rows) + 0.9), layout="constrained")
+        figure = Figure(figsize=(DOUBLE, 0.17 * len(rows) + 0.9), layout="constrained")
         axes = figure.add_subplot()
+        beside = axes.get_yaxis_transform()
         labels = []
         for y, (part, line) in enumerate(rows):
             if line is None:
@@ -135,9 +141,8 @@ def draw(parts: Sequence[Part], path: Path) -> None:
                 elinewidth=0.8,
                 capsize=1.5,
             )
-            axes.annotate(
-                f"{line.value:.3g}", (line.value, y), (5, 3), textcoords="offset points", fontsize=5
-            )
+            said = _with_error(line)
+            axes.text(1.02, y, said, transform=beside, va="center_baseline", fontsize=6)
             if line.target:
                 end = "<" if line.target.bound == "at most" else ">"
                 axes.plot(line.target.value, y, "|", color="black", markersize=8)
@@ -166,8 +171,12 @@ def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def _short(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+def _with_error(line: Line) -> str:
+    """The value, to as many digits as its standard error leaves, and the error."""
+    if line.rounds == 1 or not line.se:
+        return f"{line.value:.3g}" if abs(line.value) < 100 else f"{line.value:.0f}"
+    digits = max(0, -math.floor(math.log10(line.se)))
+    return f"{line.value:.{digits}f} ± {line.se:.{digits}f}"
 
 
 def _version(package: str) -> str:

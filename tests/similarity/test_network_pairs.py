@@ -1,11 +1,15 @@
 """Tiles: the table of many networks says what comparing them two by two says."""
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
-from repatlas.errors import StoreError
+from repatlas.errors import ConfigError, ResourceError, StoreError
 from repatlas.grams import gram_vector, pairs
 from repatlas.similarity import compare
+from repatlas.similarity.forms import compare_forms
 from repatlas.similarity.network_pairs import compare_networks, write_table
+from repatlas.similarity.profiles import sums
 from repatlas.stores import ActivationStore, ActivationWriter, GramStore, GramWriter, StoredLayer
 
 LAYERS = [("conv", "conv", 6), ("relu", "relu", 5), ("stage1.relu", "relu", 4)]
@@ -114,3 +118,49 @@ def test_a_failed_network_leaves_the_others_of_its_tile_alone(networks, tmp_path
     assert table.loc[bad, "value"].isna().all()
     assert table.loc[bad, "reason"].astype(str).str.contains("diverged: loss is nan").all()
     assert table.loc[~bad, "value"].notna().all()
+
+
+@pytest.mark.parametrize("measure", ["cka_minibatch", "cka"])
+def test_negative_estimates_stay_negative_in_tables(networks, measure, tmp_path):
+    kind = 0 if measure == "cka_minibatch" else 1
+    table = compare_networks(measure, [n[kind] for n in networks], [(0, 1), (0, 2)], ["all"])
+    write_table(table, tmp_path / "t.parquet")
+    values = pq.read_table(tmp_path / "t.parquet")["value"].to_numpy()
+    # Independent layers scatter around zero.
+    assert (values < 0).sum() > 3
+    assert (values > 0).sum() > 3
+
+
+def test_options_reach_the_measure_and_can_make_it_symmetric(networks):
+    stores = [n[1] for n in networks]
+    options = {"weights": "mean"}
+    table = compare_networks("pwcca", stores, [(0, 1)], ["relu"], options).to_pandas()
+    assert set(table["run_a"]) == {"r0"}, "once, not in both directions"
+    for row in table.itertuples():
+        x, y = networks[0][2][row.index_a], networks[1][2][row.index_b]
+        assert row.value == pytest.approx(compare(x, y, "pwcca", **options), abs=1e-12)
+    both = compare_networks("pwcca", stores, [(0, 1)], ["relu"], {"weights": "y"}).to_pandas()
+    assert len(both) == 2 * len(table)
+    with pytest.raises(ConfigError, match="pwcca has no option 'keep'"):
+        compare_networks("pwcca", stores, [(0, 1)], ["relu"], {"keep": 0.9})
+
+
+@pytest.mark.parametrize("layers", [["relu"], ["all"]])
+@pytest.mark.parametrize("measure", ["cka", "svcca", "linear_regression", "knn_jaccard"])
+def test_a_table_is_the_same_when_one_layer_fits_at_a_time(networks, measure, layers, monkeypatch):
+    stores = [n[1] for n in networks]
+    expected = compare_networks(measure, stores, PAIRS, layers)
+    monkeypatch.setattr(compare_forms, "__defaults__", (*compare_forms.__defaults__[:-1], 1))
+    monkeypatch.setattr(sums, "__defaults__", (*sums.__defaults__[:-1], N * 8 * 9 * 7))
+    found = compare_networks(measure, stores, PAIRS, layers)
+    exact = {"check_exact": True} if measure != "cka" else {"rtol": 0, "atol": 1e-6}
+    pd.testing.assert_frame_equal(found.to_pandas(), expected.to_pandas(), **exact)
+
+
+def test_what_does_not_fit_the_machine_is_refused_before_anything_is_read(networks, monkeypatch):
+    stores = [n[1] for n in networks]
+    monkeypatch.setattr("repatlas.similarity.network_pairs.total_memory", lambda: 10**6)
+    monkeypatch.setattr(ActivationStore, "read", lambda *_args: pytest.fail("read"))
+    said = r"svcca on 64 examples and layers of up to 6 features would take about .* GB of memory"
+    with pytest.raises(ResourceError, match=said):
+        compare_networks("svcca", stores, PAIRS, ["all"])

@@ -71,7 +71,7 @@ def test_oracle(column, case, expected):
     elif (column, case) == ("pwcca", CROWDED):
         # 200 and 150 directions of 255 share 95 by counting alone. Which basis of the shared ones
         # is weighted, the definition leaves open and the oracle's number leaves to rounding; see
-        # test_pwcca_does_not_depend_on_the_choice_of_shared_directions.
+        # test_the_definition_of_pwcca_leaves_the_weights_of_shared_directions_open.
         assert value == pytest.approx(expected, abs=2e-3)
     else:
         assert value == pytest.approx(expected, abs=1e-8)
@@ -99,16 +99,81 @@ def test_published_values_of_google_research():
     assert np.linalg.norm(qx.T @ qy) ** 2 / 10 == pytest.approx(0.54312, abs=5e-6)
 
 
-def test_pwcca_does_not_depend_on_the_choice_of_shared_directions():
+def bases(x, y):
+    """Orthonormal bases of the centred features of both."""
+    return [np.linalg.svd(z - z.mean(axis=0), full_matrices=False)[0] for z in (x, y)]
+
+
+def test_the_definition_of_pwcca_leaves_the_weights_of_shared_directions_open():
+    """Canonical variates with correlation 1 may be turned among themselves: every turn is an
+    answer to the definition (orthonormal variates, the same correlations), with another value."""
     x, y = INPUTS[CROWDED]
-    with pytest.warns(UndefinedSimilarityWarning, match="95 of 150 canonical correlations are 1"):
-        expected = compare(x, y, "pwcca")
+    centred = x - x.mean(axis=0)
+    ux, uy = bases(x, y)
+    left, rho, right = np.linalg.svd(ux.T @ uy, full_matrices=False)
+    assert (rho > 1 - 1e-12).sum() == 95
+    assert rho[95] < 0.99
+    variates = ux @ left
+    shared = variates[:, :95]
+
+    def value(turn):
+        turned = np.hstack([shared @ turn, variates[:, 95:]])
+        partners = np.hstack([uy @ right.T[:, :95] @ turn, uy @ right.T[:, 95:]])
+        np.testing.assert_allclose(turned.T @ turned, np.eye(150), atol=1e-12)
+        np.testing.assert_allclose((turned * partners).sum(axis=0), rho, atol=1e-12)
+        weights = np.abs(turned.T @ centred).sum(axis=1)
+        return weights @ rho / weights.sum()
+
     rng = np.random.default_rng(0)
+    random = [value(np.linalg.qr(rng.standard_normal((95, 95)))[0]) for _ in range(20)]
+    # Along the principal components of the features' projection: as uneven as it gets.
+    uneven = value(np.linalg.svd(shared.T @ centred, full_matrices=False)[0])
+    oracle = METRICS["pwcca"]["values"][CROWDED]
+    assert uneven < 0.958 < oracle < min(random)
+    assert np.std(random) > 3e-5, "a thousand times what other values are known to"
+    # Ours, the mean over all of them, is pinned here.
+    found = score("pwcca", CROWDED)
+    assert found == pytest.approx(0.9681496936, abs=1e-9)
+    assert found == pytest.approx(np.mean(random), abs=4 * np.std(random) / np.sqrt(20))
+
+
+def by_counting():
+    return INPUTS[CROWDED]
+
+
+def by_computing_the_same():
+    """Six features of each side are combinations of the same six; there is room for all."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((100, 20))
+    same = x[:, :6] @ rng.standard_normal((6, 6))
+    return x, np.hstack([same, rng.standard_normal((100, 8))])
+
+
+@pytest.mark.parametrize("shared", [by_counting, by_computing_the_same])
+def test_pwcca_does_not_depend_on_the_choice_of_shared_directions(shared):
+    """What leaves the definition's ingredients alone leaves the value alone."""
+    x, y = shared()
+    rng = np.random.default_rng(0)
+    order, features = rng.permutation(len(x)), rng.permutation(x.shape[1])
+    turn = np.linalg.qr(rng.standard_normal((y.shape[1],) * 2))[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedSimilarityWarning)
-        for _ in range(3):
-            order = rng.permutation(len(x))
-            assert compare(x[order], y[order], "pwcca") == pytest.approx(expected, abs=1e-10)
+        expected = compare(x, y, "pwcca")
+        for a, b in (
+            (x[order], y[order]),
+            (x[:, features], y),
+            (x, y @ turn * rng.uniform(0.5, 2, y.shape[1])),
+            (-3 * x + 5, y - 2),
+        ):
+            assert compare(a, b, "pwcca") == pytest.approx(expected, abs=1e-10)
+
+
+def test_only_sharing_by_counting_is_a_reason_to_mistrust():
+    with pytest.warns(UndefinedSimilarityWarning, match="95 of 150 canonical correlations are 1"):
+        compare(*by_counting(), "pwcca")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare(*by_computing_the_same(), "pwcca")
 
 
 def test_pwcca_weights_shared_directions_by_their_mean_over_all_bases():

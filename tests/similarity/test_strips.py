@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from repatlas.similarity.inputs import as_layers
 from repatlas.similarity.profiles import Centring, Distances, Linear, Rbf, sums
-from repatlas.similarity.scores import DEAD, pairwise
+from repatlas.similarity.scores import DEAD
 from repatlas.similarity.shape import _unit
 
 KINDS = {
@@ -76,18 +76,6 @@ def test_wide_layers_are_turned_into_as_many_dimensions_as_examples():
     small = _unit(x)
     assert small.shape == (20, 20)
     np.testing.assert_allclose(small @ small.T, x @ x.T / (x**2).sum(), atol=1e-15)
-
-
-def test_symmetric_measures_compare_each_pair_once():
-    seen = []
-
-    def product(x, y):
-        seen.append((x, y))
-        return x * y
-
-    value = pairwise([2, None, 3], [2, None, 3], product, mirrored=True)
-    assert seen == [(2, 2), (2, 3), (3, 3)]
-    np.testing.assert_array_equal(value, [[4, np.nan, 6], [np.nan] * 3, [6, np.nan, 9]])
 
 
 def test_features_are_read_again_for_each_strip_and_not_kept():

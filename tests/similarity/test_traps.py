@@ -183,6 +183,38 @@ def test_pwcca_takes_more_features_on_either_side():
     assert compare(x, y, "pwcca") == pytest.approx(compare(y, x, "pwcca", weights="y"))
 
 
+def morcos(x, y):
+    """Projection-weighted CCA as the paper writes it, for layers without shared directions."""
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    qx, qy = np.linalg.qr(x)[0], np.linalg.qr(y)[0]
+    u, rho, _ = np.linalg.svd(qx.T @ qy)
+    variates = qx @ u[:, : len(rho)]
+    weights = np.abs(variates.T @ x).sum(axis=1)
+    return float(weights @ rho / weights.sum())
+
+
+@pytest.mark.parametrize(("p", "q"), [(20, 5), (5, 20), (11, 11)])
+def test_pwcca_is_the_papers_whichever_side_has_more_features(p, q):
+    x, y = random(100, p), random(100, q, seed=1) + random(100, 1)
+    expected = morcos(x, y)
+    assert compare(x, y, "pwcca") == pytest.approx(expected, abs=1e-12)
+    assert compare(y, x, "pwcca", weights="y") == pytest.approx(expected, abs=1e-12)
+    assert compare(y, x, "pwcca") == pytest.approx(morcos(y, x), abs=1e-12)
+    mean = (expected + morcos(y, x)) / 2
+    assert compare(x, y, "pwcca", weights="mean") == pytest.approx(mean, abs=1e-12)
+
+
+def test_every_batch_and_every_example_counts():
+    """One library keeps the last batch alone, another compares positions instead of examples."""
+    x, y = random(64, 3, 2, 2), random(64, 3, 2, 2, seed=1) + random(64, 3, 2, 2)
+    options = {"batch_size": 16, "seed": None}
+    expected = compare(x, y, "cka_minibatch", **options)
+    for example in (0, 20, 40, 63):
+        other = y.copy()
+        other[example] *= -3
+        assert abs(compare(x, other, "cka_minibatch", **options) - expected) > 1e-3
+
+
 def test_the_same_object_twice_is_two_layers():
     x = random(48, 6)
     table = similarity_table([x, x], measure="cka")

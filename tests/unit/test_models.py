@@ -1,12 +1,16 @@
 """The networks against the paper's description and torch's own layers."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
+from repatlas.grams import gram_vector
 from repatlas.layers import layers_of, select
 from repatlas.models.layers import TRUNCATED_STD, SameConv2d
 from repatlas.models.registry import build
 from repatlas.models.taps import tapped
+from repatlas.similarity import compare
 from torch import nn
 
 
@@ -142,6 +146,13 @@ def test_taps_see_each_layer_before_anything_overwrites_it():
     assert torch.equal(block["add"], kept["relu"] + block["bn2"])
 
 
+def test_no_hook_is_left_behind_by_an_unknown_name():
+    net = network(spec(8, 0.5), (1, 8, 8))
+    with pytest.raises(KeyError, match="nowhere"), tapped(net, ["relu", "nowhere"], print):
+        pass
+    assert not any(module._forward_hooks for module in net.modules())
+
+
 def test_no_hook_is_left_behind_even_after_an_error():
     net = network(spec(8, 0.5), (1, 8, 8))
 
@@ -151,6 +162,73 @@ def test_no_hook_is_left_behind_even_after_an_error():
     with pytest.raises(RuntimeError, match="full"), tapped(net, ["bn"], fail):
         net(torch.rand(2, 1, 8, 8))
     assert not any(module._forward_hooks for module in net.modules())
+
+
+class Own(nn.Module):
+    """A user's network, with a layer that writes over its input."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
+        self.relu = nn.ReLU(inplace=True)
+        self.dense = nn.Linear(4 * 36, 3)
+
+    def forward(self, x):
+        x = self.relu(self.bn(self.conv(x)))
+        return self.dense(x.flatten(1))
+
+
+def test_what_is_taken_inside_a_tap_is_not_what_a_later_layer_writes_over_it():
+    torch.manual_seed(0)
+    net, images = Own().eval(), torch.rand(16, 1, 8, 8)
+    names = ["conv", "bn", "relu", "dense"]
+    taken, kept = {}, {}
+
+    def receive(index, output):
+        taken[names[index]] = gram_vector(output.flatten(1), dtype=None)[0]
+        kept[names[index]] = output
+
+    with torch.no_grad(), tapped(net, names, receive):
+        logits = net(images)
+    with torch.no_grad():
+        before = net.bn(net.conv(images))
+    expected = {"bn": before, "relu": before.relu(), "dense": logits}
+    for name, values in expected.items():
+        own = gram_vector(values.flatten(1), dtype=None)[0]
+        np.testing.assert_allclose(taken[name], own, atol=1e-4 * np.abs(own).max())
+    similarity = compare(before, before.relu())
+    assert similarity < 0.99
+    # The trap is there: the tensor itself, kept, is the ReLU's output, as peers report it.
+    assert torch.equal(kept["bn"], before.relu())
+    assert abs(np.corrcoef(taken["bn"], taken["relu"])[0, 1]) < 0.999
+
+
+def test_taps_keep_no_graph_of_a_network_in_training():
+    net, kept = Own().train(), []
+    with tapped(net, ["bn", "dense"], lambda _index, output: kept.append(output.requires_grad)):
+        loss = net(torch.rand(4, 1, 8, 8)).sum()
+    assert kept == [False, False]
+    loss.backward()
+    assert net.conv.weight.grad is not None, "the user's own graph is whole"
+
+
+def test_a_users_network_is_left_as_it_was():
+    net = Own().train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    own = net.relu.register_forward_hook(lambda *_args: None)
+    seen = []
+    with torch.no_grad(), tapped(net.eval(), ["bn", "relu"], lambda i, _out: seen.append(i)):
+        net(torch.rand(2, 1, 8, 8))
+    assert seen == [0, 1]
+    assert list(net.relu._forward_hooks) == [own.id], "the user's own hook stays, and only that"
+    assert not any(m._forward_hooks for m in net.modules() if m is not net.relu)
+    assert not any(m._forward_pre_hooks or m._backward_hooks for m in net.modules())
+    own.remove()
+    copied = copy.deepcopy(net)
+    with torch.no_grad():
+        copied(torch.rand(2, 1, 8, 8))
+    assert seen == [0, 1], "a copy calls nobody"
+    assert all(torch.equal(net.state_dict()[name], value) for name, value in before.items())
 
 
 @pytest.mark.parametrize(

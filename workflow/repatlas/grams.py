@@ -38,6 +38,7 @@ MIN_EXAMPLES = 4  # HSIC1 divides by n - 3
 BLOCK = 1 << 20  # features are centred in blocks of this many numbers, which stay in cache
 CUDA_BLOCK = 1 << 24
 KEPT = 1024  # examples up to which the places of the upper triangle are remembered: 4 MB
+WIDE = 2048  # features from which on filling in the lower triangle is cheap beside the product
 FAR = 10  # deviations from which on a mean is taken away a second time
 ROUNDING = 4  # units of relative rounding within which a value counts as noise
 
@@ -225,10 +226,9 @@ def _upper_gram(x: np.ndarray, centred: bool, rows: np.ndarray | None) -> np.nda
     p = x.shape[1]
     n = len(x) if rows is None else len(rows)
     _check_examples(n)
-    syrk = ssyrk if x.dtype == np.float32 else dsyrk
     if centred and rows is None and x.flags.c_contiguous:
-        # The transpose of a C-ordered array is what BLAS reads without a copy.
-        return syrk(1.0, x.T, trans=1, lower=1).T
+        gram = _symmetric_product(x)
+        return np.triu(gram) if p >= WIDE else gram
     width = min(p, max(64, BLOCK // n))
     buffer = np.empty(n * width, dtype=x.dtype)
     ones = np.ones(n, dtype=x.dtype)
@@ -248,10 +248,20 @@ def _upper_gram(x: np.ndarray, centred: bool, rows: np.ndarray | None) -> np.nda
                 # The mean itself is rounded. U-centring removes what is left of it, but not the
                 # rounding of products with it.
                 block -= (ones @ block) / n
-        gram += syrk(1.0, block.T, trans=1, lower=1).T
+        gram += _symmetric_product(block)
     if not centred and _is_constant(float(np.trace(gram)), n * mean_square, x.dtype):
         gram[:] = 0
-    return gram
+    return np.triu(gram) if width >= WIDE else gram
+
+
+def _symmetric_product(x: np.ndarray) -> np.ndarray:
+    """x x' at half the work of a product; below the diagonal only if wide. `x` in C order."""
+    if x.shape[1] >= WIDE:
+        # NumPy knows a matrix times its own transpose, and lets other threads run meanwhile.
+        return x @ x.T
+    syrk = ssyrk if x.dtype == np.float32 else dsyrk
+    # The transpose of a C-ordered array is what BLAS reads without a copy.
+    return syrk(1.0, x.T, trans=1, lower=1).T
 
 
 def _is_constant(deviation_square: Any, mean_square: Any, dtype: Any) -> Any:

@@ -1,8 +1,15 @@
 """What this machine has, asked without importing torch."""
 
 import ctypes
+import os
 import shutil
 from pathlib import Path
+
+# Where a control group says what a process in it may have, in either version.
+MEMORY_LIMITS = [
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+]
 
 
 def cuda_devices() -> int:
@@ -23,3 +30,14 @@ def free_disk(folder: str | Path) -> int:
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+def total_memory() -> int:
+    """Bytes of memory that a process here may have: the machine's, or its container's if less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in MEMORY_LIMITS:
+        try:
+            total = min(total, int(limit.read_text()))
+        except (OSError, ValueError):
+            continue  # no such control group, or "max"
+    return total

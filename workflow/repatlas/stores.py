@@ -3,10 +3,9 @@
 Both are Zarr v3 groups in a folder, written by one process, a chunk a probe batch, checksummed
 (crc32c), with a manifest written last in a file beside the folder: a store without its manifest
 does not exist. The manifest names the network, the probe set, every layer, and a SHA-256 of each
-array's chunks, so that a damaged or exchanged chunk is found before it reaches a table.
+array's files, so that a damaged, exchanged or missing chunk is found before it reaches a table.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -16,10 +15,21 @@ from typing import Any
 import numpy as np
 import zarr
 
+from repatlas.chunks import (
+    ArrayWriter,
+    array_digest,
+    chunk_name,
+    make_group,
+    read_chunk,
+    read_digests,
+    read_digests_of_content,
+)
 from repatlas.errors import StoreError
 from repatlas.files import disk_full_is_named, read_json, write_json
+from repatlas.grams import pairs
 
 FORMAT_VERSION = 1
+FILE_DIGESTS = "of the files' digests"  # what the manifest's SHA-256 are of
 
 
 @dataclass(frozen=True)
@@ -48,22 +58,21 @@ class StoreWriter:
 
     def __init__(self, path: Path, about: dict[str, Any]):
         self.path, self.about = Path(path), about
+        self.arrays: dict[str, ArrayWriter] = {}
         manifest_path(self.path).unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with disk_full_is_named(self.path):
-            self.group = zarr.open_group(self.path, mode="w-", zarr_format=3)
+            make_group(self.path)
 
     def _array(
-        self, name: str, shape: tuple, chunks: tuple, dtype: str, compress: bool
-    ) -> zarr.Array:
-        codecs: list = [zarr.codecs.Crc32cCodec()]
-        if compress:
-            # Lossless and cheap; half of a ReLU layer is zeros.
-            codecs.insert(0, zarr.codecs.BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"))
-        return self.group.create_array(
-            name, shape=shape, chunks=chunks, dtype=dtype, compressors=codecs, fill_value=0
-        )
+        self, name: str, shape: tuple[int, ...], chunk: int, dtype: str, compress: bool = False
+    ) -> None:
+        with disk_full_is_named(self.path):
+            self.arrays[name] = ArrayWriter(self.path / name, shape, chunk, dtype, compress)
+
+    def _write(self, name: str, chunk: int, values: np.ndarray) -> None:
+        with disk_full_is_named(self.path):
+            self.arrays[name].write(chunk, values)
 
     def finish(self, layers: Iterable[StoredLayer], status: str = "completed") -> None:
         """Write the manifest; from here on the store exists."""
@@ -75,7 +84,8 @@ class StoreWriter:
                 "status": status,
                 **self.about,
                 "layers": [asdict(layer) for layer in layers],
-                "sha256": _array_digests(self.path),
+                "digest": FILE_DIGESTS,
+                "sha256": {n: array_digest(a.digests) for n, a in self.arrays.items()},
             },
         )
 
@@ -87,16 +97,20 @@ class ActivationWriter(StoreWriter):
 
     def __init__(self, path: Path, about: dict[str, Any], n_examples: int):
         super().__init__(path, about)
-        self.n_examples, self.arrays = n_examples, {}
+        self.n_examples = n_examples
 
     def write(self, index: int, start: int, values: np.ndarray) -> None:
-        """Store `values` (batch, ...) of layer number `index` at examples `start`..."""
-        if index not in self.arrays:
+        """Store `values` (examples, ...) of layer number `index`: whole probe batches from example
+        `start` on, or the last ones."""
+        name, batch_size = f"{index:04d}", self.about["batch_size"]
+        if start % batch_size:
+            raise ValueError(f"example {start} begins no batch of {batch_size}")
+        if name not in self.arrays:
             shape = (self.n_examples, *values.shape[1:])
-            chunks = (self.about["batch_size"], *values.shape[1:])
-            self.arrays[index] = self._array(f"{index:04d}", shape, chunks, "float32", True)
-        with disk_full_is_named(self.path):
-            self.arrays[index][start : start + len(values)] = values
+            self._array(name, shape, batch_size, "float32", compress=True)
+        for offset in range(0, len(values), batch_size):
+            chunk = (start + offset) // batch_size
+            self._write(name, chunk, values[offset : offset + batch_size])
 
 
 class GramWriter(StoreWriter):
@@ -107,18 +121,15 @@ class GramWriter(StoreWriter):
 
     def __init__(self, path: Path, about: dict[str, Any], n_batches: int, n_layers: int):
         super().__init__(path, about)
-        b = about["batch_size"]
-        pairs = b * (b - 1) // 2
-        shape = (n_batches, n_layers)
+        shape, size = (n_batches, n_layers), about["batch_size"]
         # Gram entries are noise to a compressor: it would cost time and save nothing.
-        self.grams = self._array("grams", (*shape, pairs), (1, n_layers, pairs), "float32", False)
-        self.diagonals = self._array("diagonals", (*shape, b), (1, n_layers, b), "float64", False)
+        self._array("grams", (*shape, pairs(size)), 1, "float32")
+        self._array("diagonals", (*shape, size), 1, "float64")
 
     def write(self, batch: int, packed: np.ndarray, diagonals: np.ndarray) -> None:
         """Store the Grams of all layers for one probe batch."""
-        with disk_full_is_named(self.path):
-            self.grams[batch] = packed
-            self.diagonals[batch] = diagonals
+        self._write("grams", batch, packed[None])
+        self._write("diagonals", batch, diagonals[None])
 
 
 class _Store:
@@ -163,7 +174,8 @@ class _Store:
 
     def verify(self) -> None:
         """Compare every array with the manifest's SHA-256; StoreError names what differs."""
-        found = _array_digests(self.path)
+        known = self.manifest.get("digest") == FILE_DIGESTS
+        found = read_digests(self.path) if known else read_digests_of_content(self.path)
         for name, digest in self.manifest["sha256"].items():
             if found.get(name) != digest:
                 raise self._damaged(name, ValueError("its SHA-256 is not the manifest's"))
@@ -201,7 +213,21 @@ class GramStore(_Store):
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Packed Grams (layers, pairs) float32 and diagonals (layers, batch size) float64."""
-        return self._read("grams", index), self._read("diagonals", index)
+        return self.packed(index), self._read("diagonals", index)
+
+    def packed(self, index: int, out: np.ndarray | None = None) -> np.ndarray:
+        """The packed Grams of a batch alone, float32 (layers, pairs); in `out`, C-ordered, if it is
+        such an array."""
+        shape = len(self.layers), pairs(self.batch_size)
+        if out is not None and (out.shape != shape or out.dtype != np.float32):
+            out = None
+        try:
+            return read_chunk(self.path / "grams" / chunk_name(index, 3), shape, out)
+        except FileNotFoundError:
+            # Grams of nothing but zeros once had no file; Zarr knows, or says that it is missing.
+            return self._read("grams", index)
+        except (OSError, ValueError) as error:
+            raise self._damaged("grams", error) from error
 
 
 def open_store(path: str | Path) -> ActivationStore | GramStore:
@@ -227,17 +253,3 @@ def read_manifest(path: Path, kind: str = "") -> dict[str, Any]:
     if kind and manifest["kind"] != kind:
         raise StoreError(f"{path} holds {manifest['kind']}, wanted are {kind}.")
     return manifest
-
-
-def _array_digests(path: Path) -> dict[str, str]:
-    """SHA-256 of each array's files, in the order of their names."""
-    digests = {}
-    for array in sorted(p for p in path.iterdir() if p.is_dir()):
-        hasher = hashlib.sha256()
-        for file in sorted(p for p in array.rglob("*") if p.is_file()):
-            hasher.update(str(file.relative_to(array)).encode())
-            with open(file, "rb") as handle:
-                while block := handle.read(1 << 20):
-                    hasher.update(block)
-        digests[array.name] = hasher.hexdigest()
-    return digests

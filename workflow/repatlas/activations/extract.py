@@ -2,20 +2,23 @@
 
 Each tapped layer's Gram matrix is made inside the forward pass and only its packed upper triangle
 is kept, so memory stays at the pass itself plus one layer's Gram whatever the width and the
-number of examples. Where activations are wanted too they are written batch by batch.
+number of examples. Where activations are wanted too they are written batch by batch, each layer
+while the next ones are computed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repatlas.activations.background import in_background
 from repatlas.data.order import pass_order
 from repatlas.data.probe import Probe
 from repatlas.grams import gram_vector, pairs
-from repatlas.layers import Layer, layers_of, select
+from repatlas.layers import Layer, layers_of, select_present
 from repatlas.models.registry import build
 from repatlas.models.taps import tapped
 from repatlas.stores import ActivationWriter, GramWriter, StoredLayer
@@ -67,24 +70,22 @@ def extract(
     finite = np.ones(len(layers), bool)
     total = passes * -(-len(probe.images) // size) if keeper else passes * per_pass
     done = 0
-    for number in range(passes):
-        order = pass_order(probe.hash, number, len(probe.images))
-        for batch in range(-(-len(order) // size)):
-            chosen = order[batch * size : (batch + 1) * size]
-            whole, keep = len(chosen) == size, keeper is not None and number == 0
+    with in_background(keeper.write) if keeper else nullcontext() as write_soon:
+        for number, batch, chosen in _batches(probe, size, passes):
+            whole = len(chosen) == size
+            keep = write_soon if number == 0 else None
             if not (whole or keep):
                 continue
 
             def receive(index: int, output: Tensor, whole=whole, keep=keep, batch=batch) -> None:
                 shapes[index] = tuple(output.shape[1:])
+                if keep:
+                    keep(index, batch * size, output)
                 if whole:
                     gram, diagonal = gram_vector(_examples_first(output))
                     packed[index], diagonals[index] = _on_host(gram), _on_host(diagonal)
                     finite[index] &= bool(np.isfinite(packed[index]).all())
                     alive[index] |= bool(packed[index].any())
-                if keep:
-                    values = output.float().cpu().contiguous().numpy()
-                    keeper.write(index, batch * size, values)
 
             with torch.inference_mode(), tapped(network, [la.name for la in layers], receive):
                 network(as_input(probe.images[chosen], device))
@@ -114,9 +115,17 @@ def extract_nothing(
 
 
 def tapped_layers(spec: Mapping, taps: list[str]) -> list[Layer]:
-    """The layers of a run's network that `taps` names."""
+    """The layers of a run's network that `taps` names, of which it may lack some."""
     every = layers_of(spec["model"])
-    return [every[i] for i in select(every, taps)]
+    return [every[i] for i in select_present(every, taps)]
+
+
+def _batches(probe: Probe, size: int, passes: int) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(pass, batch, indices of its images), short last batches too."""
+    for number in range(passes):
+        order = pass_order(probe.hash, number, len(probe.images))
+        for batch, start in enumerate(range(0, len(order), size)):
+            yield number, batch, order[start : start + size]
 
 
 def _examples_first(output: Tensor) -> Tensor:

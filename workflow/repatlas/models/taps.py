@@ -27,8 +27,10 @@ def tapped(
 
         return on_forward
 
-    handles = [modules[n].register_forward_hook(hook(i)) for i, n in enumerate(names)]
+    handles = []
     try:
+        for index, name in enumerate(names):
+            handles.append(modules[name].register_forward_hook(hook(index)))
         yield
     finally:
         for handle in handles:

@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgError, svd, svdvals
 from scipy.special import gammaln
 
-from repatlas.similarity.inputs import Layers, prepared, shared_examples
+from repatlas.similarity.forms import compare_forms, of_centred
+from repatlas.similarity.inputs import Layers
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, between, choice, measure
-from repatlas.similarity.scores import FULL_RANK, Scores, pairwise, reasons
+from repatlas.similarity.scores import FULL_RANK, Scores
 
 SIDES = ("x", "y", "mean")
+# Correlations this near to 1 belong to directions that both sides share: rounding alone would tell
+# them apart (singular vectors 1e-10 apart in their values are known to some 1e-6).
+SAME = 1e-10
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,11 @@ class Basis:
     u: np.ndarray
     s: np.ndarray
     vt: np.ndarray | None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(part.nbytes for part in (self.u, self.s, self.vt) if part is not None)
 
 
 def basis(x: np.ndarray, features: bool = False) -> Basis:
@@ -118,7 +128,12 @@ def svcca(
     return _subspaces(a, b, leading, lambda x, y: _correlations(x, y).mean())
 
 
-@measure(Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.PERMUTATION)
+@measure(
+    Inv.ISOTROPIC_SCALING,
+    Inv.TRANSLATION,
+    Inv.PERMUTATION,
+    symmetric_with=("weights", "mean"),
+)
 def pwcca(a: Layers, b: Layers | None, weights: str = "x") -> Scores:
     """Projection-weighted CCA: canonical correlations weighted by how much of a side they explain.
 
@@ -129,27 +144,33 @@ def pwcca(a: Layers, b: Layers | None, weights: str = "x") -> Scores:
     Invariant to isotropic scaling and translation, and to invertible linear maps of the side that
     gives no weights. Not to orthogonal maps of the other; symmetric for `weights="mean"` only.
     Range: 0 to 1.
-    Misleads: as `cca_mean`. Directions that both sides share by counting alone (see the reason) all
-    have rho = 1, and the definition leaves open which basis of them to weight: the mean over all
-    bases is taken, single choices scatter around it by some .001. google/svcca leaves out the
-    whitening of the directions (up to .02 away) and fails if x has more features than y.
+    Misleads: as `cca_mean`. Directions that both sides share, by counting alone (see the reason) or
+    because they compute the same, all have rho = 1, and the definition leaves open which basis of
+    them to weight. Implementations take what rounding leaves them, so that their value hangs on the
+    order of the examples or the library of linear algebra: .9648 to .9681 for one case by five
+    ways of whitening. Here the weights are the means over all bases, which no choice enters.
+    google/svcca leaves out the whitening of the directions (up to .02 away) and fails if x has more
+    features than y.
     """
     choice("weights", weights, SIDES)
 
-    def similarity(x: Basis, y: Basis) -> float:
+    def sides(x: Basis, y: Basis) -> tuple[float, float]:
         left, rho, right = svd(x.u.T @ y.u, full_matrices=False, check_finite=False)
-        shared = _shared(x, y)
-        values = []
-        for side, form, directions in (("x", x, left.T), ("y", y, right)):
-            if weights in (side, "mean"):
-                weight = _weights((directions * form.s) @ form.vt, shared)
-                values.append(weight @ rho / weight.sum())
-        return float(np.mean(values))
+        shared = max(_shared(x, y), int((rho > 1 - SAME).sum()))
+        by_x = _weights((left.T * x.s) @ x.vt, shared)
+        by_y = _weights((right * y.s) @ y.vt, shared)
+        return float(by_x @ rho / by_x.sum()), float(by_y @ rho / by_y.sum())
 
-    return _subspaces(a, b, partial(basis, features=True), similarity, symmetric=weights == "mean")
+    return _subspaces(a, b, partial(basis, features=True), **_directed(sides, weights))
 
 
-@measure(Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.PERMUTATION)
+@measure(
+    Inv.ORTHOGONAL,
+    Inv.ISOTROPIC_SCALING,
+    Inv.TRANSLATION,
+    Inv.PERMUTATION,
+    symmetric_with=("target", "mean"),
+)
 def linear_regression(a: Layers, b: Layers | None, target: str = "x") -> Scores:
     """Share of the variance of one side that a linear map of the other explains.
 
@@ -164,13 +185,11 @@ def linear_regression(a: Layers, b: Layers | None, target: str = "x") -> Scores:
     """
     choice("target", target, SIDES)
 
-    def similarity(x: Basis, y: Basis) -> float:
+    def sides(x: Basis, y: Basis) -> tuple[float, float]:
         cross = x.u.T @ y.u
-        values = {
-            "x": ((cross.T * x.s) ** 2).sum() / (x.s**2).sum(),
-            "y": ((cross * y.s) ** 2).sum() / (y.s**2).sum(),
-        }
-        return float(np.mean([v for side, v in values.items() if target in (side, "mean")]))
+        of_x = ((cross.T * x.s) ** 2).sum() / (x.s**2).sum()
+        of_y = ((cross * y.s) ** 2).sum() / (y.s**2).sum()
+        return float(of_x), float(of_y)
 
     def doubt(x: Basis, y: Basis) -> str:
         predictors = {"x": [("layer_b", y)], "y": [("layer_a", x)]}
@@ -178,7 +197,16 @@ def linear_regression(a: Layers, b: Layers | None, target: str = "x") -> Scores:
         full = [name for name, form in predictors[target] if len(form.s) >= len(form.u) - 1]
         return "; ".join(f"{name} {FULL_RANK}" for name in full)
 
-    return _subspaces(a, b, basis, similarity, target == "mean", doubt)
+    return _subspaces(a, b, basis, **_directed(sides, target), doubt=doubt)
+
+
+def _directed(sides: Callable[[Basis, Basis], tuple[float, float]], side: str) -> dict[str, Any]:
+    """`similarity` and `symmetric` of :func:`compare_forms` for a measure with a number for each
+    side, (of x, of y), of which that of `side` is asked for, or the mean of both."""
+    if side == "mean":
+        return {"similarity": lambda x, y: sum(sides(x, y)) / 2, "symmetric": True}
+    turn = 1 if side == "x" else -1
+    return {"similarity": lambda x, y: sides(x, y)[::turn], "symmetric": False}
 
 
 def _correlations(x: Basis, y: Basis) -> np.ndarray:
@@ -222,21 +250,11 @@ def _subspaces(
     a: Layers,
     b: Layers | None,
     prepare: Callable[[np.ndarray], Basis],
-    similarity: Callable[[Basis, Basis], float],
+    similarity: Callable[[Basis, Basis], Any],
     symmetric: bool = True,
     doubt: Callable[[Basis, Basis], str] = _crowded,
 ) -> Scores:
-    """Scores of all pairs, with the reason that `doubt` gives for a value that says little."""
-    shared_examples(a, b)
-    rows, states_a = prepared(a, prepare)
-    columns, states_b = (rows, states_a) if b is None else prepared(b, prepare)
-    value = pairwise(rows, columns, similarity, b is None and symmetric)
-    reason = reasons(states_a, states_b)
-    for i, j in np.ndindex(*reason.shape):
-        x, y = rows[i], columns[j]
-        if x is not None and y is not None:
-            reason[i, j] = doubt(x, y)
-    return Scores(value, reason)
+    return compare_forms(a, b, of_centred(prepare), similarity, symmetric, doubt)
 
 
 MEASURES: tuple[Measure, ...] = (cca_mean, cca_r2, svcca, pwcca, linear_regression)

@@ -21,7 +21,8 @@ ROUNDING = 4  # units of relative rounding within which features count as consta
 class Layers:
     """The layers of one network, in order, read when needed.
 
-    names: one a layer; store: the activation or Gram store behind them, None for arrays.
+    names: one a layer; store: the activation or Gram store behind them, None for arrays; wanted:
+    which pairs of these layers need comparing (layers, layers) bool, None for all.
     """
 
     def __init__(
@@ -29,9 +30,11 @@ class Layers:
         names: Sequence[str],
         arrays: Callable[[int], Any] | None = None,
         store: ActivationStore | GramStore | None = None,
+        wanted: np.ndarray | None = None,
     ):
         self.names = list(names)
         self.store = store
+        self.wanted = wanted
         self._arrays = arrays
         self._n_examples: int | None = None
 
@@ -161,16 +164,6 @@ def centre(x: np.ndarray, dtype: Any = np.float64) -> Centred:
         scale = float(np.sqrt(np.vdot(x, x) / x.size))
         x /= x.dtype.type(scale)
     return Centred(x, peak * scale, "")
-
-
-def prepared(layers: Layers, prepare: Callable[[np.ndarray], Any]) -> tuple[list[Any], list[str]]:
-    """`prepare` of every layer's centred float64 features, and the layers' states."""
-    forms, states = [], []
-    for index in range(len(layers)):
-        x, _, state = centre(layers.read(index))
-        forms.append(None if state else prepare(x))
-        states.append(state)
-    return forms, states
 
 
 def shared_examples(a: Layers, b: Layers | None) -> int:

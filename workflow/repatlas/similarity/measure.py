@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import update_wrapper
 from typing import Any
@@ -30,7 +30,8 @@ class Measure:
 
     name; invariances: what it is invariant to, with default options; bounds: its range, the ends
     included; self_value: its value for a layer with itself, None where that depends on the layer;
-    distance: whether small means alike; from_grams: whether Gram stores suffice.
+    distance: whether small means alike; from_grams: whether Gram stores suffice; symmetric_with:
+    the (option, value) that makes it symmetric, for one that is not by default.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Measure:
         self_value: float | None,
         distance: bool,
         from_grams: bool,
+        symmetric_with: tuple[str, Any] | None = None,
     ):
         self.function = function
         self.name = name
@@ -50,6 +52,7 @@ class Measure:
         self.self_value = self_value
         self.distance = distance
         self.from_grams = from_grams
+        self.symmetric_with = symmetric_with
         update_wrapper(self, function)
         parameters = list(inspect.signature(function).parameters.values())[2:]
         self.options: dict[str, Any] = {p.name: p.default for p in parameters}
@@ -75,6 +78,15 @@ class Measure:
             message = f"{self.name}: {said}."
             warnings.warn(message, UndefinedSimilarityWarning, stacklevel=depth + 1)
         return float(scores.value[0, 0])
+
+    def is_symmetric(self, options: Mapping[str, Any]) -> bool:
+        """Whether the value with these options is the same when the two sides are exchanged."""
+        if Invariance.SYMMETRY in self.invariances:
+            return True
+        if self.symmetric_with is None:
+            return False
+        option, value = self.symmetric_with
+        return options.get(option, self.options[option]) == value
 
     def scores(self, a: Layers, b: Layers | None, **options: Any) -> Scores:
         """The values for all layers of `a` with all of `b`, or with those of `a` if None.
@@ -108,6 +120,7 @@ def measure(
     self_value: float | None = 1,
     distance: bool = False,
     from_grams: bool = False,
+    symmetric_with: tuple[str, Any] | None = None,
 ) -> Callable[[Callable[..., Scores]], Measure]:
     """Make a Measure of a function (layers a, layers b or None, **options) -> Scores."""
 
@@ -120,6 +133,7 @@ def measure(
             self_value,
             distance,
             from_grams,
+            symmetric_with,
         )
 
     return decorate

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -29,7 +30,7 @@ from repatlas.similarity.jackknife import (
     StreamedJackknife,
 )
 from repatlas.similarity.scores import BROKEN, DEAD
-from repatlas.similarity.tiles import Group, Plan, Stack, Tile, multiply, stack, tiles
+from repatlas.similarity.tiles import Group, Plan, Room, Stack, Tile, multiply, stack, tiles
 
 Weighting = Literal["pairs", "equal"]
 
@@ -125,8 +126,9 @@ def minibatch_cka(
     sums = [_Sums(plan, exact) for plan in plans]
     # Two stacks and the parts that one of them is made of are held at a time.
     work = tiles(plans, memory_budget / 2 / 3 / (4 * pairs(source.batch_size)))
+    rooms = Room(), Room()
     for index in range(source.n_batches):
-        for number, terms in _batch_terms(networks, plans, work, index, weighting):
+        for number, terms in _batch_terms(networks, plans, work, index, weighting, rooms):
             sums[number].add(terms, in_error=index < per_pass)
     return [total.block(source.n_batches, per_pass) for total in sums]
 
@@ -160,15 +162,17 @@ def _batch_terms(
     work: Sequence[Tile],
     index: int,
     weighting: Weighting,
+    rooms: tuple[Room, Room],
 ) -> Iterator[tuple[int, Terms]]:
     """(plan, (ab, aa, bb)) of batch `index` for every plan."""
     held: tuple[Group, Stack] | None = None
     for tile in work:
         # Tiles are sorted by their left group, which therefore is read once a batch.
         if held is None or held[0] is not tile.left:
-            held = tile.left, _read(networks, tile.left, index)
+            held = tile.left, _read(networks, tile.left, index, rooms[0])
         left = held[1]
-        right = left if tile.right is tile.left else _read(networks, tile.right, index)
+        same = tile.right is tile.left
+        right = left if same else _read(networks, tile.right, index, rooms[1])
         # Packed Grams hold each pair of examples once.
         weight = 2.0 if weighting == "pairs" else 2.0 / (left.n * (left.n - 3))
         for product in tile.products:
@@ -188,8 +192,14 @@ def _batch_terms(
                 yield answer.plan, (ab, aa, bb)
 
 
-def _read(networks: Sequence[GramSource], group: Group, index: int) -> Stack:
-    return stack([(networks[n].batch(index)[0], layers) for n, layers in group.items()])
+def _read(networks: Sequence[GramSource], group: Group, index: int, room: Room) -> Stack:
+    return stack((partial(_packed, networks[n], index) for n in group), group, room)
+
+
+def _packed(source: GramSource, index: int, place: np.ndarray | None) -> np.ndarray:
+    """The packed Grams of a batch; sources that can leave out the rest put them in `place`."""
+    alone = getattr(source, "packed", None)
+    return source.batch(index)[0] if alone is None else alone(index, place)
 
 
 class _Sums:

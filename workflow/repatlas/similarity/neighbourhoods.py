@@ -7,11 +7,12 @@ from scipy.stats import kendalltau, rankdata
 
 from repatlas.errors import ConfigError
 from repatlas.grams import pack
-from repatlas.similarity.inputs import Centred, Layers, centre, prepared, shared_examples
+from repatlas.similarity.forms import compare_forms, of_centred
+from repatlas.similarity.inputs import Centred, Layers, centre, shared_examples
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, choice, measure
 from repatlas.similarity.profiles import Centring, Distances, sums
-from repatlas.similarity.scores import DEAD, Scores, pairwise, reasons
+from repatlas.similarity.scores import DEAD, Scores, reasons
 
 RDMS = ("correlation", "cosine", "euclidean", "squared_euclidean")
 BLOCK = 1 << 22  # distances held at a time in the search for neighbours
@@ -43,12 +44,8 @@ def rsa(
     """
     choice("rdm", rdm, RDMS)
     choice("comparison", comparison, COMPARISONS)
-    shared_examples(a, b)
-    rows, states_a = _dissimilarities(a, rdm, comparison)
-    columns, states_b = (rows, states_a) if b is None else _dissimilarities(b, rdm, comparison)
     similarity = _kendall if comparison == "kendall" else _dot
-    value = pairwise(rows, columns, similarity, b is None)
-    return Scores(value, reasons(states_a, states_b))
+    return compare_forms(a, b, lambda x: _dissimilarities(x, rdm, comparison), similarity)
 
 
 @measure(Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.SYMMETRY, Inv.PERMUTATION)
@@ -73,10 +70,7 @@ def knn_jaccard(a: Layers, b: Layers | None, k: int = 10, metric: str = "cosine"
     def neighbours(x: np.ndarray) -> np.ndarray:
         return _neighbours(x, int(k), metric)
 
-    rows, states_a = prepared(a, neighbours)
-    columns, states_b = (rows, states_a) if b is None else prepared(b, neighbours)
-    value = pairwise(rows, columns, _jaccard, b is None)
-    return Scores(value, reasons(states_a, states_b))
+    return compare_forms(a, b, of_centred(neighbours), _jaccard)
 
 
 @measure(Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.SYMMETRY, Inv.PERMUTATION)
@@ -98,27 +92,17 @@ def distance_correlation(a: Layers, b: Layers | None) -> Scores:
     return Scores(value, reason)
 
 
-def _dissimilarities(
-    layers: Layers, rdm: str, comparison: str
-) -> tuple[list[np.ndarray | None], list[str]]:
-    """Each layer's RDM (pairs,) in the form that is compared, and the layers' states."""
-    forms: list[np.ndarray | None] = []
-    states = []
-    for index in range(len(layers)):
-        x = layers.read(index)
-        centred = centre(x)
-        form, state = None, centred.state
-        if not state:
-            form = _rdm(x, centred, rdm)
-            if np.isnan(form).any():
-                form, state = None, UNDIRECTED
-            elif np.ptp(form) <= ROUNDING * np.finfo(form.dtype).eps * form.max():
-                form, state = None, DEAD
-            else:
-                form = _comparable(form, comparison)
-        forms.append(form)
-        states.append(state)
-    return forms, states
+def _dissimilarities(x: np.ndarray, rdm: str, comparison: str) -> tuple[np.ndarray | None, str]:
+    """The RDM (pairs,) of a layer in the form that is compared, and the layer's state."""
+    centred = centre(x)
+    if centred.state:
+        return None, centred.state
+    form = _rdm(x, centred, rdm)
+    if np.isnan(form).any():
+        return None, UNDIRECTED
+    if np.ptp(form) <= ROUNDING * np.finfo(form.dtype).eps * form.max():
+        return None, DEAD
+    return _comparable(form, comparison), ""
 
 
 def _rdm(x: np.ndarray, centred: Centred, rdm: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A tile of a study: the similarity of all layers of many pairs of networks, as one tidy table."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repatlas.files import whole_file
-from repatlas.layers import Layer, select
+from repatlas.hardware import total_memory
+from repatlas.layers import Layer, select_present
+from repatlas.memory import check_memory
+from repatlas.similarity.inputs import Layers
 from repatlas.similarity.minibatch import Block, check_alike, explain, minibatch_cka
+from repatlas.similarity.scores import Scores
 from repatlas.stores import ActivationStore, GramStore
 
 SCHEMA = pa.schema(
@@ -38,17 +43,23 @@ Wanted = Callable[[int, int], tuple[list[int], list[int]]]
 
 
 def compare_networks(
-    measure: str, stores: Sequence[Store], pairs: Sequence[tuple[int, int]], layers: Sequence[str]
+    measure: str,
+    stores: Sequence[Store],
+    pairs: Sequence[tuple[int, int]],
+    layers: Sequence[str],
+    options: Mapping[str, Any] | None = None,
 ) -> pa.Table:
-    """The similarity table of the pairs (positions in `stores`).
+    """The similarity table of the pairs (positions in `stores`) by a measure with its options.
 
     A pair of a network with itself compares all its stored layers, a pair of two networks those
     that `layers` names (see :func:`repatlas.layers.select`). All ordered pairs of layers are rows.
     A measure that is not symmetric compares two networks in both directions.
     A network without usable weights gives undefined values with its status as the reason.
-    StoreError where two networks were probed differently.
+    StoreError where two networks were probed differently; ResourceError, before anything is
+    allocated, where a measure of activations would take more memory than the machine has.
     """
-    if not _symmetric(measure):
+    options = options or {}
+    if not _symmetric(measure, options):
         pairs = [p for a, b in pairs for p in dict.fromkeys([(a, b), (b, a)])]
     usable = [p for p in pairs if all(stores[i].status == "completed" for i in p)]
 
@@ -59,7 +70,7 @@ def compare_networks(
         blocks = minibatch_cka(stores, usable, wanted) if usable else []
         made = {(block.a, block.b): _from_block(block) for block in blocks}
     else:
-        made = _from_activations(measure, stores, usable, wanted)
+        made = _from_activations(measure, options, stores, usable, wanted)
     columns: dict[str, list] = {name: [] for name in SCHEMA.names}
     for a, b in pairs:
         one, two = wanted(a, b)
@@ -76,19 +87,18 @@ def write_table(table: pa.Table, path: Path) -> None:
         pq.write_table(table.unify_dictionaries(), partial, compression="zstd")
 
 
-def _symmetric(measure: str) -> bool:
+def _symmetric(measure: str, options: Mapping[str, Any]) -> bool:
     if measure == "cka_minibatch":
         return True
-    from repatlas.similarity.measure import Invariance
     from repatlas.similarity.table import MEASURES
 
-    return Invariance.SYMMETRY in MEASURES[measure].invariances
+    return MEASURES[measure].is_symmetric(options)
 
 
 def _layers(store: Store, within: bool, wanted: Sequence[str]) -> list[int]:
     if within:
         return list(range(len(store.layers)))
-    return select([Layer(layer.name, layer.kind) for layer in store.layers], wanted)
+    return select_present([Layer(layer.name, layer.kind) for layer in store.layers], wanted)
 
 
 def _design(a: Store, b: Store, one: Sequence[int], two: Sequence[int]) -> Mapping[str, Any]:
@@ -122,68 +132,84 @@ def _from_block(block: Block) -> dict[str, Any]:
 
 
 def _from_activations(
-    measure: str, stores: Sequence[Store], pairs: Sequence[tuple[int, int]], wanted: Wanted
+    measure: str,
+    options: Mapping[str, Any],
+    stores: Sequence[Store],
+    pairs: Sequence[tuple[int, int]],
+    wanted: Wanted,
 ) -> dict[tuple[int, int], dict[str, Any]]:
     """The pairs' columns by a measure of activations.
 
-    All networks' layers go into one table, because what a measure needs of a layer (a singular
-    value decomposition, say) is computed once a table, and costs more than all its comparisons.
+    What a measure needs of a layer costs more than all its comparisons, so the layers of all
+    networks that are compared with others are handed to it together, in the order of the pairs that
+    are wanted, and it holds as many of them at a time as its bound on memory allows.
     """
-    from repatlas.similarity.table import similarity_table
+    from repatlas.similarity.table import MEASURES
 
     used = [stores[k] for k in sorted({k for pair in pairs for k in pair})]
     check_alike(used, [str(store.path) for store in used])
-    made = {}
-    # Layers compared across networks make one table; networks whose other layers are compared
-    # within them make one each.
+    # Layers compared across networks are one set; networks whose other layers are compared within
+    # them are one each.
     across = [(a, b) for a, b in pairs if a != b]
     shared = {k: chosen for a, b in across for k, chosen in zip((a, b), wanted(a, b), strict=True)}
-    tables = [(shared, [p for p in pairs if p in across or shared.get(p[0]) == wanted(*p)[0]])]
-    covered = set(tables[0][1])
-    tables += [({p[0]: wanted(*p)[0]}, [p]) for p in pairs if p not in covered]
-    for chosen, answers in tables:
+    sets = [(shared, [p for p in pairs if p in across or shared.get(p[0]) == wanted(*p)[0]])]
+    covered = set(sets[0][1])
+    sets += [({p[0]: wanted(*p)[0]}, [p]) for p in pairs if p not in covered]
+    made = {}
+    for chosen, answers in sets:
         if not answers:
             continue
-        layers = _Layers(stores, chosen)
-        table = similarity_table(layers, measure=measure)
-        place = layers.places()
+        layers, place = _chosen(stores, chosen, answers)
+        n, sizes = used[0].n_examples, _features(stores, chosen)
+        check_memory(measure, n, sizes, total_memory())
+        if sizes:
+            scores = MEASURES[measure].scores(layers, None, **options)
+        else:
+            scores = Scores(np.empty((0, 0)), np.empty((0, 0), dtype=object))
         for a, b in answers:
-            rows = (place[a][:, None] * len(layers) + place[b]).ravel()
-            part = table.iloc[rows]
-            undefined = np.full(len(rows), np.nan)
-            made[a, b] = {
-                "value": part["value"].to_numpy(float),
-                "se": part["se"].to_numpy(float),
-                "n_batches": part["n_batches"].to_numpy(),
-                "reason": part["reason"].astype(str).tolist(),
-                "hsic_ab": undefined,
-                "hsic_aa": undefined,
-                "hsic_bb": undefined,
-            }
+            made[a, b] = _from_scores(scores, np.ix_(place[a], place[b]))
     return made
 
 
-class _Layers(Mapping):
-    """Chosen layers of several activation stores, read when asked for, by store and number."""
+def _chosen(
+    stores: Sequence[Store],
+    chosen: Mapping[int, Sequence[int]],
+    pairs: Sequence[tuple[int, int]],
+) -> tuple[Layers, dict[int, np.ndarray]]:
+    """Chosen layers of several stores, read when asked for, of which the pairs of stores are
+    wanted; and where each store's layers stand among them."""
+    keys = [(store, layer) for store, layers in chosen.items() for layer in layers]
+    owner = np.array([store for store, _ in keys])
+    place = {store: np.flatnonzero(owner == store) for store in chosen}
+    wanted = np.zeros((len(keys), len(keys)), dtype=bool)
+    for a, b in pairs:
+        wanted[np.ix_(place[a], place[b])] = True
+    names = [f"{stores[store].run}/{stores[store].layers[layer].name}" for store, layer in keys]
 
-    def __init__(self, stores: Sequence[Store], chosen: Mapping[int, Sequence[int]]):
-        self.stores, self.chosen = stores, chosen
-        self.keys_ = [(store, layer) for store, layers in chosen.items() for layer in layers]
+    def read(position: int) -> np.ndarray:
+        store, layer = keys[position]
+        return stores[store].read(layer)
 
-    def places(self) -> dict[int, np.ndarray]:
-        """Positions of each store's layers among all."""
-        owner = np.array([store for store, _ in self.keys_])
-        return {store: np.flatnonzero(owner == store) for store in self.chosen}
+    return Layers(names, read, wanted=wanted), place
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        store, layer = map(int, name.split("/"))
-        return self.stores[store].read(layer)
 
-    def __iter__(self) -> Iterator[str]:
-        return (f"{store}/{layer}" for store, layer in self.keys_)
+def _features(stores: Sequence[Store], chosen: Mapping[int, Sequence[int]]) -> list[int]:
+    """Numbers of features of the chosen layers."""
+    shapes = [stores[store].layers[k].shape for store, layers in chosen.items() for k in layers]
+    return [math.prod(shape) for shape in shapes]
 
-    def __len__(self) -> int:
-        return len(self.keys_)
+
+def _from_scores(scores: Scores, where: tuple) -> dict[str, Any]:
+    undefined = np.full(scores.value[where].size, np.nan)
+    return {
+        "value": scores.value[where].ravel(),
+        "se": undefined,
+        "n_batches": np.full(undefined.size, scores.n_batches),
+        "reason": scores.reason[where].ravel().tolist(),
+        "hsic_ab": undefined,
+        "hsic_aa": undefined,
+        "hsic_bb": undefined,
+    }
 
 
 def _undefined(a: Store, b: Store, rows: int, columns: int) -> dict[str, Any]:

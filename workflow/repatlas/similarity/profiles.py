@@ -17,11 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from repatlas.grams import pack
+from repatlas.memory import STRIPS
 from repatlas.similarity.inputs import Centred, Layers, centre, shared_examples
 from repatlas.similarity.scores import BROKEN, DEAD
 from repatlas.similarity.tiles import inner_products, squared_norms
 
-MEMORY = 512e6  # bytes that the strips of all layers may take
 BLOCK = 1 << 22  # distances made at a time to find their median
 ROUNDING = 4  # units of relative rounding within which a matrix counts as empty
 COINCIDENT = (
@@ -79,7 +79,7 @@ def sums(
     matrix_of: MatrixOf,
     centring: Centring,
     dtype: Any = np.float64,
-    memory: float = MEMORY,
+    memory: float = STRIPS,
 ) -> Sums:
     """The inner products of all layers of `a` with all of `b` (None: with those of `a`).
 

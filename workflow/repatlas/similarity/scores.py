@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,22 +43,3 @@ def reasons(states_a: Sequence[str], states_b: Sequence[str]) -> np.ndarray:
             said = [f"{name} {state}" for name, state in (("layer_a", a), ("layer_b", b)) if state]
             table[i, j] = "; ".join(said)
     return table
-
-
-def pairwise(
-    rows: Sequence[Any],
-    columns: Sequence[Any],
-    similarity: Callable[[Any, Any], float],
-    mirrored: bool,
-) -> np.ndarray:
-    """Values (rows, columns), float64, from one small computation a pair of layers, each given in
-    the form that was made once for all its pairs; NaN where a form is None. `mirrored`: both sides
-    are the same layers and the measure is symmetric, so half of the pairs is enough."""
-    value = np.full((len(rows), len(columns)), np.nan)
-    for i, x in enumerate(rows):
-        for j, y in enumerate(columns):
-            if mirrored and j < i:
-                value[i, j] = value[j, i]
-            elif x is not None and y is not None:
-                value[i, j] = similarity(x, y)
-    return value

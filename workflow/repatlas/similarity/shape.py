@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import qr, svdvals
 
-from repatlas.similarity.inputs import Layers, prepared, shared_examples
+from repatlas.similarity.forms import compare_forms, of_centred
+from repatlas.similarity.inputs import Layers
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, measure
-from repatlas.similarity.scores import Scores, pairwise, reasons
+from repatlas.similarity.scores import Scores
 
 SHAPE = (Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.SYMMETRY, Inv.PERMUTATION)
 
@@ -47,11 +48,7 @@ def angular_shape(a: Layers, b: Layers | None) -> Scores:
 
 
 def _shapes(a: Layers, b: Layers | None) -> Scores:
-    shared_examples(a, b)
-    rows, states_a = prepared(a, _unit)
-    columns, states_b = (rows, states_a) if b is None else prepared(b, _unit)
-    value = pairwise(rows, columns, _nuclear, b is None)
-    return Scores(value, reasons(states_a, states_b))
+    return compare_forms(a, b, of_centred(_unit), _nuclear)
 
 
 def _unit(x: np.ndarray) -> np.ndarray:

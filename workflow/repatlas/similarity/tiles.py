@@ -7,7 +7,7 @@ before the first batch is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,24 +176,66 @@ class Stack:
     squares: np.ndarray
 
 
-def stack(batches: Sequence[tuple[np.ndarray, Layers]]) -> Stack:
-    """Stack the wanted layers of packed Grams (layers, pairs), one entry a network."""
-    if len(batches) == 1 and batches[0][1] == tuple(range(len(batches[0][0]))):
-        values = batches[0][0]
-    else:
-        values = np.concatenate([packed[list(layers)] for packed, layers in batches])
-    scales = np.ones(len(values))
+class Room:
+    """Memory in which stacks are built, one after the other: new memory for each would cost as much
+    as filling it."""
+
+    def __init__(self) -> None:
+        self._held = np.empty(0, dtype=np.float32)
+
+    def of(self, rows: int, entries: int, dtype: np.dtype) -> np.ndarray:
+        """Memory for (rows, entries) numbers; what was there before is overwritten."""
+        size = rows * entries
+        if self._held.dtype != dtype or self._held.size < size:
+            self._held = np.empty(size, dtype=dtype)
+        return self._held[:size].reshape(rows, entries)
+
+
+Read = Callable[[np.ndarray | None], np.ndarray]
+
+
+def stack(reads: Iterable[Read], group: Group, room: Room) -> Stack:
+    """Stack the wanted layers of a group's packed Grams.
+
+    `reads`: one a network, gives its packed Grams (layers, pairs), in the memory that it is called
+    with where they fit there. The stack is good until `room` is used again.
+    """
+    values, squares, start = None, np.empty(sum(map(len, group.values()))), 0
     with np.errstate(all="ignore"):
-        squares = squared_norms(values)
-        odd = np.flatnonzero(~((squares > SAFE_NORMS[0]) & (squares < SAFE_NORMS[1])))
-        peaks = np.abs(values[odd]).max(axis=1, initial=0)
-        odd = odd[(peaks > 0) & np.isfinite(peaks)]
-        if odd.size:
-            exponents = np.frexp(np.abs(values[odd]).max(axis=1))[1]
-            values = values.copy()  # it may be the caller's own
-            values[odd] = np.ldexp(values[odd], -exponents[:, None])
-            scales[odd] = 2.0**exponents
-            squares[odd] = squared_norms(values[odd]) * scales[odd] ** 2
+        for read, layers in zip(reads, group.values(), strict=True):
+            stop = start + len(layers)
+            place = None if values is None else values[start:stop]
+            packed = read(place)
+            if layers != tuple(range(len(packed))):
+                packed = packed[list(layers)]
+            if len(group) == 1:
+                values = packed
+            elif values is None:
+                values = room.of(len(squares), packed.shape[1], packed.dtype)
+                values[start:stop] = packed
+            elif packed is not place:
+                if packed.dtype.itemsize > values.dtype.itemsize:
+                    values = values.astype(packed.dtype)
+                values[start:stop] = packed
+            # Summed while the rows are still in the processor's cache.
+            squares[start:stop] = squared_norms(packed)
+            start = stop
+        assert values is not None
+        return _in_range(values, squares)
+
+
+def _in_range(values: np.ndarray, squares: np.ndarray) -> Stack:
+    """The stack of `values` (rows, pairs), rows brought into the range of float32 products."""
+    scales = np.ones(len(values))
+    odd = np.flatnonzero(~((squares > SAFE_NORMS[0]) & (squares < SAFE_NORMS[1])))
+    peaks = np.abs(values[odd]).max(axis=1, initial=0)
+    odd = odd[(peaks > 0) & np.isfinite(peaks)]
+    if odd.size:
+        exponents = np.frexp(np.abs(values[odd]).max(axis=1))[1]
+        values = values.copy()  # it may be the caller's own
+        values[odd] = np.ldexp(values[odd], -exponents[:, None])
+        scales[odd] = 2.0**exponents
+        squares[odd] = squared_norms(values[odd]) * scales[odd] ** 2
     return Stack(batch_of(values.shape[1]), values, scales, squares)
 
 
