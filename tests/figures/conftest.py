@@ -2,12 +2,20 @@
 
 import itertools
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from repatlas.layers import layers_of
 from repatlas.results import load_study
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from dynamics_tables import write_dynamics
+from frozen_tables import write_frozen
+from made_predictions import write_predictions
 
 DESIGN = ["dataset", "fraction", "architecture", "depth", "width", "seed"]
 MEASURE = "cka_minibatch"
@@ -37,24 +45,28 @@ def make_study(
     dead=(),
     extra=None,
     across="all",
+    architectures=("resnet",),
 ):
     """Write the tables of a study below `folder` and return its path.
 
     diverged: (depth, width, seed) of networks that failed; dead: names of layers without values;
-    extra: a further axis of the grid, (name, values); across: `all` or `none`.
+    extra: a further axis of the grid, (name, values); across: `all` or `none`; architectures:
+    resnet, cnn.
     """
     name, values = extra or ("learning_rate", (None,))
     design = [*DESIGN, name] if extra else DESIGN
     rows = []
-    for f, d, w, x, s in itertools.product(fractions, depths, widths, values, seeds):
-        stem = f"digits-resnet-d{d}-w{w:g}-f{f:g}" + (f"-x{x:g}" if extra else "")
+    for f, net, d, w, x, s in itertools.product(
+        fractions, architectures, depths, widths, values, seeds
+    ):
+        stem = f"digits-{net}-d{d}-w{w:g}-f{f:g}" + (f"-x{x:g}" if extra else "")
         ok = (d, w, s) not in diverged
         accuracy = 0.9 + 0.01 * np.log2(w) + 0.001 * d + 0.002 * s - 0.1 * (1 - f)
         rows.append(
             {
                 "run": f"{stem}-s{s}-{d:02d}{int(w * 10):02d}{s:04d}",
                 "group": f"{stem}-{d:04d}{int(w * 10):04d}",
-                **dict(dataset="digits", fraction=f, architecture="resnet", depth=d, width=w),
+                **dict(dataset="digits", fraction=f, architecture=net, depth=d, width=w),
                 "seed": s,
                 **({name: x} if extra else {}),
                 "probe": "digits-n512-b64-p1-481d85b1",
@@ -79,6 +91,8 @@ def make_study(
     layers = {row["run"]: layers_of(row) for row in rows}
     pairs = _pairs(runs, layers, design, dead, across)
     _write(tables, runs, layers, design, dead, pairs)
+    write_frozen(tables, runs, design)
+    write_dynamics(tables, runs, design)
     return tables.parent
 
 
@@ -218,7 +232,9 @@ DEAD = "stage3.block1.relu1"
 @pytest.fixture(scope="session")
 def study_folder(tmp_path_factory):
     """2 depths x 2 widths x 2 seeds, of which one network diverged; one layer is dead."""
-    return make_study(tmp_path_factory.mktemp("made"), diverged=[(14, 2.0, 0)], dead=[DEAD])
+    folder = make_study(tmp_path_factory.mktemp("made"), diverged=[(14, 2.0, 0)], dead=[DEAD])
+    write_predictions(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

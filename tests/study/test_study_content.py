@@ -74,6 +74,46 @@ CASES = {
         "line 5, data.label_seed: it has no effect, because no network has `random_labels`; take "
         "it out",
     ),
+    "a checkpoint after the end": (
+        HEAD + "training:\n  epochs: 3\n  checkpoints: {steps: [0, 31], epochs: [3]}",
+        "line 7, training.checkpoints.steps: found 31, but a network trains for 3 epochs of 10 "
+        "steps; accepted are steps up to 30",
+    ),
+    "a checkpoint after the last epoch": (
+        HEAD + "overrides:\n  - where: {depth: 8}\n    set: {checkpoints: {epochs: [1, 400]}}",
+        "line 7, overrides.0.set.checkpoints.epochs: found 400, but a network trains for 300 "
+        "epochs of 10 steps; accepted are epochs up to 300",
+    ),
+    "no checkpoints for the dynamics": (
+        HEAD + "analyses: dynamics",
+        "line 5, analyses: found 'dynamics', but no network is saved on its way; it needs "
+        "checkpoints, such as `training: {checkpoints: {steps: [0, 1, 10, 30, 100]}}`",
+    ),
+    "dynamics of layers that no network has": (
+        HEAD + "training: {checkpoints: {steps: 0}}\nanalyses: dynamics\ndynamics: {layers: rleu}",
+        "line 7, dynamics.layers: 'rleu' matches no layer; accepted are all, residual, a kind",
+    ),
+    "dynamics of layers that a plain network lacks": (
+        HEAD + "  architecture: [resnet, cnn]\ntraining: {checkpoints: {steps: 0}}\n"
+        "analyses: dynamics\ndynamics: {layers: residual}",
+        "line 8, dynamics.layers: found ['residual'], of which some network that is saved on its "
+        "way has none; add an entry that it has, such as relu",
+    ),
+    "colours of grey images": (
+        HEAD + "  colour_jitter: [0, 1]",
+        "line 5, grid.colour_jitter: found 1, but the images of digits are grey; accepted is 0, "
+        "or a data set in colour",
+    ),
+    "a threshold of no penalty": (
+        HEAD + "training: {pc_threshold: 0.3}",
+        "line 5, training.pc_threshold: it has no effect, because no network has `pc_penalty`; "
+        "take it out",
+    ),
+    "interventions where none varies": (
+        HEAD + "figures: [interventions]",
+        "line 5, figures.0: found 'interventions', but all networks are trained with the same "
+        "pc_penalty, colour_jitter, batch_size; let `grid` vary one of them",
+    ),
     "exclude leaves nothing": (
         HEAD + "exclude:\n  - {seed: [0, 1]}",
         "line 5, exclude: found 1 entries that take out all 4 networks of the grid; accepted are "
@@ -93,6 +133,24 @@ CASES = {
         HEAD + "keep_activations: false\nmeasures: [cka_minibatch, svcca]",
         "line 6, measures.1: 'svcca' is computed from activations, but `keep_activations` is "
         "false; accepted is cka_minibatch, or `keep_activations: true`",
+    ),
+    "figure setting that no network has": (
+        HEAD + "figure_settings:\n  accuracy:\n    depth: 20",
+        "line 7, figure_settings.accuracy.depth: found 20, which no network of the study has; "
+        "accepted is 8, 14",
+    ),
+    "seed that no network has": (
+        HEAD + "figure_settings:\n  within_by_depth:\n    seed: 77",
+        "line 7, figure_settings.within_by_depth.seed: found 77, which no network of the study has",
+    ),
+    "measure that the study lacks": (
+        HEAD + "figure_settings:\n  block_metrics:\n    measure: cka",
+        "line 7, figure_settings.block_metrics.measure: found 'cka'; accepted is a measure of the "
+        "study: cka_minibatch",
+    ),
+    "layers that no network has": (
+        HEAD + "figure_settings:\n  within_by_depth:\n    layers: rleu",
+        "line 7, figure_settings.within_by_depth.layers: 'rleu' matches no layer; accepted are",
     ),
     "an unknown setting of a figure": (
         HEAD + "figure_settings:\n  accuracy:\n    max_column: 1",
@@ -114,8 +172,18 @@ CASES = {
         "conv, dense, flatten, input, pool, projection, relu) or a pattern of names such as "
         "'stage2.*.relu2'",
     ),
-    "a layer that only a plain network lacks": (
-        HEAD + "  architecture: [resnet, cnn]\ntaps: [relu, add]",
+    "layers that a plain network lacks, and none that it has": (
+        HEAD + "  architecture: [resnet, cnn]\ntaps: residual\ncomparisons: {across_seeds: false}",
+        "line 6, taps: found 'residual', but a network of architecture 'cnn' has no such layer, so "
+        "that nothing of it would be read out; add an entry that it has, such as relu",
+    ),
+    "compared layers that a plain network lacks": (
+        HEAD + "  architecture: [resnet, cnn]\ncomparisons: {layers: residual}",
+        "line 6, comparisons.layers: found 'residual', but a network of architecture 'cnn' has no "
+        "such layer, so that nothing of it would be compared; add an entry that it has",
+    ),
+    "a layer that no network has": (
+        HEAD + "  architecture: cnn\ntaps: [relu, add]",
         "line 6, taps.1: 'add' matches no layer; accepted are all, residual, a kind (bn, conv,",
     ),
     "unknown compared layer": (
@@ -141,6 +209,22 @@ CASES = {
         HEAD + "  dataset: [digits, mnist]\ncomparisons: {across_architectures: "
         "[[{dataset: digits}, {dataset: mnist}]]}",
         "line 6, comparisons.across_architectures.0: the selected networks cannot be compared",
+    ),
+    "probes whose matrices do not fit into memory": (
+        "study: x\ngrid:\n  dataset: cifar10\n  width: [1, 10]\n  fraction: [0.0625, 1]\n"
+        "  seed: [0, 1]\nanalyses: linear_probes\nlinear_probes: {method: ridge}",
+        "line 8, linear_probes: a layer of cifar10-resnet-d14-w10-f1-s0-",
+    ),
+    "probes in batches larger than the training set": (
+        HEAD + "  fraction: 0.1\ntraining: {batch_size: 32}\nanalyses: linear_probes\n"
+        "linear_probes:\n  method: sgd\n  batch_size: 129",
+        "line 10, linear_probes.batch_size: found 129, but fraction 0.1 of digits is 128 training "
+        "images; accepted is at most 128",
+    ),
+    "an option of the other kind of probe": (
+        HEAD + "analyses: linear_probes\nlinear_probes: {epochs: 3}",
+        "line 6, linear_probes: `epochs` has no effect with `method: ridge`; take it out, or write "
+        "`method: sgd`",
     ),
     "a folder of images that is not there": (
         HEAD
@@ -192,6 +276,9 @@ def test_a_default_that_nothing_compares_is_no_mistake(small):
     [
         "  fraction: 0.05\ntraining: {batch_size: 64}",
         "probe: {size: 512, batch_size: 512}",
+        "taps: [relu, stage1.block2.conv1]",
+        "  dataset: cifar10\n  width: 10\n  fraction: 0.0625\nanalyses: linear_probes",
+        "  dataset: cifar10\n  width: 2\nanalyses: linear_probes\nlinear_probes: {pool: 2}",
         "training: {crop_padding: 7}",
         "  fraction: 0.999\ndata: {evaluate_on: held_out}",
         "  width: 0.0625",
@@ -202,3 +289,16 @@ def test_a_default_that_nothing_compares_is_no_mistake(small):
 def test_the_limits_themselves_are_accepted(text, written):
     file = written(HEAD + text)
     assert len(Study(check_yaml(file), [file]).runs) == 4
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "taps: [relu, residual]",
+        "taps: [bn, add]\ncomparisons: {across_architectures: all, layers: [bn, add]}",
+    ],
+)
+def test_networks_with_and_without_residual_connections_stand_in_one_study(more, written):
+    file = written(HEAD + "  architecture: [resnet, cnn]\n" + more)
+    study = Study(check_yaml(file), [file])
+    assert {run.design["architecture"] for run in study.runs} == {"resnet", "cnn"}

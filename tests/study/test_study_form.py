@@ -16,8 +16,8 @@ CASES = {
     ),
     "figure of an analysis that is not named": (
         HEAD + "figures: [best_matches]",
-        "line 5, figures.0: found 'best_matches', which shows what an analysis gives that the study "
-        "does not name; add 'best_matches' to `analyses`",
+        "line 5, figures.0: found 'best_matches', which shows what an analysis gives that the "
+        "study does not name; add 'best_matches' to `analyses`",
     ),
     "analysis without comparisons": (
         "study: small\ngrid: {depth: 8, seed: 0}\nanalyses: best_matches",
@@ -35,8 +35,23 @@ CASES = {
     "another library's name": (
         HEAD + "training: {weight_decay: 0.1}",
         "line 5, training.weight_decay: unknown key; the setting is called l2 and is half of "
-        "torch's weight_decay (accepted: batch_size, crop_padding, epochs, evaluate_every, flip, "
-        "l2, learning_rate, momentum, precision, schedule, threads)",
+        "torch's weight_decay (accepted: batch_size, checkpoints, colour_jitter, crop_padding, "
+        "epochs, evaluate_every, flip, l2, learning_rate, momentum, pc_penalty, pc_threshold, "
+        "precision, schedule, threads)",
+    ),
+    "checkpoints as an axis": (
+        HEAD + "  checkpoints: {steps: 1}",
+        "line 5, grid.checkpoints: 'checkpoints' is no axis: it belongs under `training` or, for "
+        "some of the networks, under `set` in `overrides`",
+    ),
+    "checkpoints as a list": (
+        HEAD + "training: {checkpoints: [0, 1]}",
+        "line 5, training.checkpoints: found [0, 1]; accepted is a mapping (`key: value` lines), "
+        "such as {epochs: [5], steps: [0, 1, 10, 30, 100]}",
+    ),
+    "checkpoints that are none": (
+        HEAD + "training: {checkpoints: {}}",
+        "line 5, training.checkpoints: it names neither `steps` nor `epochs`; name at least one",
     ),
     "a key outside its section": (
         HEAD + "epochs: 3",

@@ -205,3 +205,43 @@ def test_the_effective_settings_make_the_same_study(small):
     again = Study(study.settings.model_dump(mode="json"))
     assert list(again.by_name) == list(study.by_name)
     assert again.tiles == study.tiles
+
+
+def test_interventions_that_are_off_are_no_part_of_a_name(small):
+    plain = Study(small)
+    small["training"] = {"pc_penalty": 0, "colour_jitter": 0, "pc_threshold": None}
+    assert list(Study(small).by_name) == list(plain.by_name)
+    small["grid"] |= {"pc_penalty": [0, 1], "dataset": "cifar10"}
+    del small["training"]
+    implicit = Study(small)
+    small["training"] = {"pc_threshold": 0.2}
+    assert list(Study(small).by_name) == list(implicit.by_name)
+    small["training"] = {"pc_threshold": 0.3}
+    changed = {r.name for r in Study(small).runs if r.design["pc_penalty"]}
+    assert changed.isdisjoint(implicit.by_name)
+    assert "interventions" in implicit.figures
+    assert "interventions" not in plain.figures
+
+
+def test_where_an_intervention_is_not_named_it_is_off(small):
+    small["include"] = [{"depth": 20, "pc_penalty": 1}]
+    assert set(Study(small).frame.groupby("depth")["pc_penalty"].unique().explode()) == {0, 1}
+    assert not Study(small).frame["pc_penalty"].isna().any()
+
+
+def test_checkpoints_name_a_network_in_one_way_and_are_no_column(small):
+    plain = Study(small)
+    small["training"] = {"checkpoints": {"steps": [3, 0, 3], "epochs": 2}}
+    saved = Study(small)
+    assert set(saved.by_name).isdisjoint(plain.by_name)
+    assert saved.runs[0].spec["training"]["checkpoints"] == {"steps": [0, 3], "epochs": [2]}
+    small["training"] = {"checkpoints": {"epochs": [2], "steps": [0, 3]}}
+    assert list(Study(small).by_name) == list(saved.by_name)
+    assert "checkpoints" not in saved.frame
+    del small["training"]
+    small["overrides"] = [{"where": {"depth": 14}, "set": {"checkpoints": {"steps": 1}}}]
+    small["analyses"] = ["dynamics"]
+    some = Study(small)
+    assert {some.by_name[run].design["depth"] for run in some.analysed("dynamics")} == {14}
+    assert {r.name for r in plain.runs if r.design["depth"] == 8} < set(some.by_name)
+    assert list(some.frame.columns) == list(plain.frame.columns)

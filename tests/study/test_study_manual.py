@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from repatlas.catalogue import ANALYSES, MEASURES
 from repatlas.study import Study
 from repatlas.study.manual import with_tables
 from repatlas.study.reruns import COMPARISONS, READ_OUT, RECORD, RERUNS, TRAINING, reruns
@@ -121,14 +122,46 @@ OTHER = {
     "training.evaluate_every": 10,
     "training.precision": "tf32",
     "training.threads": 2,
+    "training.checkpoints": {"steps": [0, 10], "epochs": [5]},
+    "training.pc_penalty": 1,
+    "training.pc_threshold": 0.3,
+    "training.colour_jitter": 1,
+    "dynamics.layers": ["relu"],
+    "dynamics.batch_norm": "inference",
+    "dynamics.batches": 2,
     "probe.dataset": "cifar100",
     "probe.size": 512,
     "probe.batch_size": 64,
     "probe.passes": 2,
+    "measure_options.cka_rbf": {"median_fraction": 0.4},
+    "measure_options.svcca": [{"keep": 0.9}, {}],
+    "measure_options.pwcca": {"weights": "mean"},
+    "measure_options.rsa": {"rdm": "euclidean"},
+    "measure_options.linear_regression": {"target": "y"},
+    "measure_options.knn_jaccard": {"k": 5},
     "comparisons.across_seeds": False,
     "comparisons.across_architectures": "none",
     "comparisons.layers": ["stage1.*.relu1"],
     "comparisons.seed_pairs": 1,
+    "linear_probes.method": "sgd",
+    "linear_probes.pool": 2,
+    "linear_probes.epochs": 3,
+    "linear_probes.batch_size": 64,
+    "linear_probes.learning_rate": 0.1,
+    "linear_probes.momentum": 0,
+    "linear_probes.evaluate_every": 10,
+    "principal_components.layers": ["relu"],
+    "principal_components.tolerance": 1e-3,
+    "principal_components.passes": 8,
+    "dominant_examples.layer": "stage2.block1.relu2",
+    "dominant_examples.removed": [0.05],
+    "dominant_examples.draws": 1,
+    "dominant_examples.seed": 1,
+    "predictions.pairs": [[{"depth": 8}, {"depth": 14}]],
+    "predictions.class_groups": {"vehicles": ["ship", 9]},
+    "predictions.least_seeds": 3,
+    "predictions.examples": 4,
+    "predictions.seed": 1,
 }
 # `depth` is an axis of the base, so the section's value is never used; `datasets` is tested apart.
 APART = {"model.depth", "datasets"}
@@ -142,18 +175,27 @@ def names(config):
         {f"{run}--{probe.id}" for run, probe in study.probes.items()},
         {(tile.measure, tile.name) for tile in study.tiles},
         study.figures,
+        {study.artifact(name, run) for name in study.settings.analyses for run in study.by_name},
     )
 
 
 def changed(key):
     """Names under the base and with `key` changed."""
     section, _, field = key.rpartition(".")
-    config = {k: dict(v) if isinstance(v, dict) else v for k, v in BASE.items()}
+    base = BASE | ({"measures": list(MEASURES)} if section == "measure_options" else {})
+    base = base | ({"analyses": [section, *ANALYSES[section].needs]} if section in ANALYSES else {})
+    if section == "linear_probes" and field not in ("method", "pool"):
+        base = base | {"linear_probes": {"method": "sgd"}}
+    if section == "dynamics":
+        base = base | {"training": {"checkpoints": {"steps": [0]}}}
+    if key == "training.pc_threshold":
+        base = base | {"training": {"pc_penalty": 1}}
+    config = {k: dict(v) if isinstance(v, dict) else v for k, v in base.items()}
     if section:
         config[section] = dict(config.get(section, {})) | {field: OTHER[key]}
     else:
         config[key] = OTHER[key]
-    return names(BASE), names(config)
+    return names(base), names(config)
 
 
 def test_every_key_is_tried():
@@ -174,11 +216,13 @@ def test_what_a_change_reruns_is_what_the_manual_says(key):
     elif said == READ_OUT:
         assert not new_runs
         assert new_readouts
-    elif said in (COMPARISONS, RERUNS["measures"]):
+    elif said in (COMPARISONS, RERUNS["measures"], RERUNS["measure_options"]):
         assert not new_runs | new_readouts
         assert new_tiles or key == "comparisons.across_architectures"
     else:
         assert not new_runs | new_readouts | new_tiles
+    if said.startswith("the analysis, for every network"):
+        assert before[4].isdisjoint(after[4])
     if said == RECORD:
         assert after == before
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from repatlas.layers import layers_of
+from repatlas.layers import layers_of, select
 from repatlas.study import Study
 from repatlas.study.read import check_yaml
 from repatlas.study.schema import study_schema
@@ -17,10 +17,14 @@ COUNTS = {
     "config.yaml": ("default", 21, 7),
     "studies/smoke.yaml": ("smoke", 4, 2),
     "studies/cifar10-smoke.yaml": ("cifar10-smoke", 4, 2),
-    "studies/layer-matching.yaml": ("layer-matching", 5, 1),
+    "studies/layer-matching.yaml": ("layer-matching", 10, 2),
+    "studies/layer-matching-cifar10.yaml": ("layer-matching-cifar10", 5, 1),
     "studies/cifar10-sixteenth-cpu.yaml": ("cifar10-sixteenth-cpu", 3, 3),
     "studies/cifar10-sixteenth.yaml": ("cifar10-sixteenth", 120, 12),
     "studies/cifar10-paper.yaml": ("cifar10-paper", 480, 48),
+    "studies/cifar10-no-residual.yaml": ("cifar10-no-residual", 50, 5),
+    "studies/dynamics.yaml": ("dynamics", 12, 6),
+    "studies/cifar10-interventions.yaml": ("cifar10-interventions", 200, 20),
     "studies/cifar100-paper.yaml": ("cifar100-paper", 530, 53),
 }
 
@@ -75,11 +79,21 @@ def gram_bytes(study):
     for run in study.runs:
         probe = study.probes[run.name]
         b, batches = probe.batch_size, probe.size // probe.batch_size * probe.passes
-        total += len(layers_of(run.spec["model"])) * batches * (b * (b - 1) // 2 * 4 + b * 8)
+        layers = select(layers_of(run.spec["model"]), probe.taps)
+        total += len(layers) * batches * (b * (b - 1) // 2 * 4 + b * 8)
     return total
 
 
-@pytest.mark.parametrize("study", ["cifar10-sixteenth", "cifar10-paper", "cifar100-paper"])
+@pytest.mark.parametrize(
+    "study",
+    [
+        "cifar10-sixteenth",
+        "cifar10-paper",
+        "cifar10-no-residual",
+        "cifar10-interventions",
+        "cifar100-paper",
+    ],
+)
 def test_the_stated_size_of_the_grams_is_right(study, studies):
     name = f"studies/{study}.yaml"
     text = (CONFIG / name).read_text(encoding="utf-8").replace("\n# ", " ")
@@ -145,6 +159,21 @@ def test_the_papers_grid_and_protocol(dataset, studies):
     # 10 within and 20 of 45 pairs of seeds; 20 of 100 across.
     assert {len(t.pairs) for t in study.tiles if t.a == t.b} == {30}
     assert {len(t.pairs) for t in study.tiles if t.a != t.b} == {20}
+
+
+def test_the_networks_without_residual_connections_are_the_papers(studies):
+    """Fig. C.1: its heat maps have 115 rows; protocol and probe are those of the whole grid."""
+    plain = studies["studies/cifar10-no-residual.yaml"]
+    paper = {r.design["width"]: r for r in studies["studies/cifar10-paper.yaml"].runs}
+    assert cells(plain, 1) == {(38, width) for width in (1, 2, 4, 8, 10)}
+    for run in plain.runs:
+        assert len(layers_of(run.spec["model"])) == 115
+        twin = {**run.spec["model"], "architecture": "resnet"}
+        assert twin | {"depth": 0} == paper[run.design["width"]].spec["model"] | {"depth": 0}
+        assert run.spec["training"] in [r.spec["training"] for r in paper.values()]
+    assert {p.id for p in plain.probes.values()} <= {
+        p.id for p in studies["studies/cifar10-paper.yaml"].probes.values()
+    }
 
 
 def test_the_default_leaves_the_costliest_cells_out(studies):

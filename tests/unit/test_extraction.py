@@ -1,6 +1,9 @@
 """Read-out: stored Grams and activations against a direct computation, and damaged stores."""
 
+import copy
+import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from repatlas.errors import StoreError
 from repatlas.grams import doubly_centred, unpack
 from repatlas.layers import layers_of
 from repatlas.models.registry import build
+from repatlas.similarity import similarity_table
 from repatlas.similarity.minibatch import minibatch_cka
 from repatlas.stores import ActivationStore, GramStore, manifest_path, open_store
 from repatlas.training.batches import as_input
@@ -133,6 +137,49 @@ def test_a_dead_layer_is_named_and_leaves_the_rest(probe, tmp_path):
     undefined = np.isnan(block.value)
     assert undefined[dead].all()
     assert not np.delete(np.delete(undefined, dead, 0), dead, 1).any()
+
+
+def test_layers_that_work_in_place_are_stored_as_they_were(network, probe, tmp_path):
+    """Every ReLU writes over the output of the layer before it, which was tapped."""
+    rash = copy.deepcopy(network)
+    for module in rash.modules():
+        if isinstance(module, torch.nn.ReLU):
+            module.inplace = True
+    with torch.no_grad():
+        images = as_input(probe.images[:4], CPU)
+        before = rash.bn(rash.conv(images))
+        assert before.min() < 0
+        assert rash.relu(before).min() == before.min() == 0, "the ReLU does work in place"
+    expected = read_out(network, probe, tmp_path / "a")
+    found = read_out(rash, probe, tmp_path / "b")
+    for one, two in zip(expected, found, strict=True):
+        assert two.manifest["sha256"] == one.manifest["sha256"]
+
+
+def test_reading_out_leaves_no_hook_on_the_network(network, probe, tmp_path):
+    read_out(network, probe, tmp_path)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def in_order(probe, order):
+    """The probe set with its images in another order, and the hash that says so."""
+    images, labels = probe.images[order], probe.labels[order]
+    content = images.tobytes() + labels.astype("<i8").tobytes()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    return replace(probe, images=images, labels=labels, hash=digest)
+
+
+def test_the_same_images_in_another_order_are_refused_by_name(network, probe, tmp_path):
+    assert in_order(probe, np.arange(100)).hash == probe.hash
+    grams, activations = read_out(network, probe, tmp_path / "a")
+    other_grams, other = read_out(network, in_order(probe, np.arange(100)[::-1]), tmp_path / "b")
+    said = "the probe set, or the order of its examples, differs"
+    with pytest.raises(StoreError, match=said):
+        minibatch_cka([grams, other_grams], [(0, 1)])
+    with pytest.raises(StoreError, match=said) as error:
+        similarity_table(activations, other, "cka")
+    assert str(activations.path) in str(error.value)
+    assert str(other.path) in str(error.value)
 
 
 def test_a_store_without_its_manifest_does_not_exist(network, probe, tmp_path):

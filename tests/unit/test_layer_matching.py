@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from repatlas.analysis.design import Grid
-from repatlas.analysis.layer_matching import layer_matching_table, matching
+from repatlas.analysis.layer_matching import by_layer_table, layer_matching_table, matching
 
 
 def test_a_dominant_diagonal_matches_every_layer():
@@ -25,8 +25,19 @@ def test_both_directions_count():
     assert hit.tolist() == [True, False, True, False, True, True]
 
 
-def test_a_tie_is_no_match():
-    assert not matching(np.ones((3, 3)))[0].any()
+@pytest.mark.parametrize("rounding", [0, 1e-15, 1e-11])
+def test_a_tie_is_no_match_also_where_rounding_breaks_it(rounding):
+    noise = np.random.default_rng(0).standard_normal((3, 3))
+    assert not matching(np.ones((3, 3)) + rounding * noise)[0].any()
+    assert matching(np.ones((3, 3)) + 1e-6 * np.eye(3))[0].all()
+
+
+def test_a_layer_that_alone_has_a_value_is_found():
+    matrix = np.full((2, 2), np.nan)
+    matrix[0, 0] = 0.3
+    hit, defined = matching(matrix)
+    assert defined.tolist() == [True, False] * 2
+    assert hit[defined].all()
 
 
 def test_an_undefined_layer_is_left_out_and_the_rest_still_match():
@@ -46,8 +57,10 @@ def rows(measure, a, b, matrix):
             "group_b": "g",
             "run_a": a,
             "run_b": b,
-            "index_a": i,
-            "index_b": j,
+            "index_a": 3 * i,
+            "index_b": 3 * j,
+            "layer_a": f"relu{i}",
+            "layer_b": f"relu{j}",
             "value": matrix[i][j],
         }
         for i in range(n)
@@ -100,3 +113,30 @@ def test_without_pairs_the_table_is_empty_with_its_columns(grid):
     found = layer_matching_table(grid, table)
     assert found.empty
     assert {"group", "depth", "measure", "accuracy", "chance"} <= set(found.columns)
+
+
+def test_which_layers_are_found_and_why_others_are_not(grid):
+    """Layer 0 is found, 1 ties with its neighbour, 2 is taken for layer 0."""
+    matrix = np.array([[0.9, 0.1, 0.2], [0.1, 0.8, 0.8], [0.6, 0.3, 0.5]])
+    other = np.full((9, 9), 0.99)  # within a network everything is compared, here more layers
+    table = pd.DataFrame(rows("cka", "r0", "r0", other) + rows("cka", "r0", "r1", matrix))
+    found = by_layer_table(grid, table).set_index("layer")
+    assert list(found.index) == ["relu0", "relu1", "relu2"]
+    assert found["index"].tolist() == [0, 3, 6]
+    # Rows: .9 > .2; .8 = .8; .5 < .6 at layer 0. Columns: .9 > .6; .8 > .3; .5 < .8 at layer 1.
+    assert found["found"].tolist() == [1, 0.5, 0]
+    assert found["same"].tolist() == pytest.approx([0.9, 0.8, 0.5])
+    assert found["best_other"].tolist() == pytest.approx([0.4, 0.55, 0.7])
+    assert found["ties"].tolist() == [0, 0.5, 0]
+    assert found["layers_off"].tolist() == [0, 0, 1.5]
+
+
+def test_a_layer_without_values_is_left_out_of_the_layers(grid):
+    matrix = np.eye(3)
+    matrix[1, :] = matrix[:, 1] = np.nan
+    found = by_layer_table(grid, pd.DataFrame(rows("cka", "r0", "r1", matrix)))
+    assert found["layer"].tolist() == ["relu0", "relu2"]
+    assert found["found"].tolist() == [1, 1]
+    empty = by_layer_table(grid, pd.DataFrame(rows("cka", "r0", "r0", matrix)))
+    assert empty.empty
+    assert {"group", "depth", "measure", "layer", "found", "ties"} <= set(empty.columns)

@@ -59,3 +59,15 @@ def select(candidates: Sequence[Layer], wanted: Sequence[str]) -> list[int]:
             )
         chosen |= matched
     return sorted(chosen)
+
+
+def select_present(candidates: Sequence[Layer], wanted: Sequence[str]) -> list[int]:
+    """As `select`, but an entry may match nothing: a study's networks need not all have the layers
+    that it names (a network without residual connections has no sums). Empty where none matches."""
+    chosen: set[int] = set()
+    for entry in wanted:
+        try:
+            chosen.update(select(candidates, [entry]))
+        except ValueError:
+            continue
+    return sorted(chosen)

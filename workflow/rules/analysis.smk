@@ -59,7 +59,8 @@ rule layer_matching_table:
         grid=GRID,
         similarity=study_path("tables", "layer_similarity.parquet"),
     output:
-        study_path("tables", "layer_matching.csv"),
+        measures=study_path("tables", "layer_matching.csv"),
+        layers=study_path("tables", "layer_matching_layers.csv"),
     log:
         study_log("layer_matching_table"),
     conda:
@@ -70,13 +71,16 @@ rule layer_matching_table:
         "how often each measure finds the same layer again"
     shell:
         "python -m repatlas layer_matching_table --grid {input.grid:q}"
-        " --similarity {input.similarity:q} --output {output:q} --log {log:q}"
+        " --similarity {input.similarity:q} --output {output.measures:q}"
+        " --layers {output.layers:q} --log {log:q}"
 
 
 rule comparison_table:
     input:
         runs=study_path("tables", "runs.csv"),
         blocks=study_path("tables", "block_metrics.csv"),
+        similarity=study_path("tables", "layer_similarity.parquet"),
+        analyses=tables_of_analyses(),
         published=f"{LIBRARY}/repatlas/analysis/paper_values.csv",
     output:
         study_path("tables", "comparison_with_paper.csv"),
@@ -89,8 +93,8 @@ rule comparison_table:
     message:
         "the paper's own values beside these"
     shell:
-        "python -m repatlas comparison_table --tables $(dirname {input.runs:q}) --results results"
-        " --output {output:q} --log {log:q}"
+        "python -m repatlas comparison_table --tables $(dirname {input.runs:q})"
+        " --analyses {input.analyses:q} --results results --output {output:q} --log {log:q}"
 
 
 rule cost_table:

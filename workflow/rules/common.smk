@@ -16,11 +16,12 @@ from repatlas.code import code_digest
 from repatlas.data.catalogue import fingerprint
 from repatlas.environment import set_up_jobs
 from repatlas.errors import RepatlasError
-from repatlas.files import read_json, write_json
+from repatlas.files import write_json
 from repatlas.hardware import cuda_devices, free_disk
-from repatlas.naming import canonical_json
+from repatlas.naming import canonical_json, digest
 from repatlas.study import Study
-from repatlas.study.needs import check_machine
+from repatlas.study.needs import check_machine, tile_bytes
+from repatlas.study.probing import probe_memory
 from repatlas.study.read import check_yaml
 from repatlas.study.record import config_record, grid_record
 
@@ -35,12 +36,15 @@ try:
 except RepatlasError as error:
     raise WorkflowError(str(error)) from None
 
-# The study as it was understood, beside its results. Rewritten only where it changed, so that an
-# unchanged study reruns nothing.
-CONFIG = f"results/studies/{STUDY.name}/config.json"
-GRID = f"results/studies/{STUDY.name}/grid.json"
-for path, content in ((CONFIG, config_record(STUDY)), (GRID, grid_record(STUDY))):
-    if not Path(path).exists() or read_json(path) != content:
+# The study as it was understood. Its name is the digest of its content, so that an unchanged study
+# reruns nothing, and a dry run of another grid changes nothing under jobs that are running.
+RECORDS = {"config": config_record(STUDY), "grid": grid_record(STUDY)}
+CONFIG, GRID = (
+    f"results/studies/{STUDY.name}/record/{name}-{digest(content)}.json"
+    for name, content in RECORDS.items()
+)
+for path, content in zip((CONFIG, GRID), RECORDS.values(), strict=True):
+    if not Path(path).exists():
         write_json(path, content)
 
 
@@ -52,7 +56,7 @@ wildcard_constraints:
     measure=r"[a-z0-9_]+",
     size=r"\d+",
     options=r"[0-9a-f]{8}",
-    figure=r"[a-z_]+",
+    figure=r"[a-z0-9_]+",
 
 
 def refuse_what_cannot_run():

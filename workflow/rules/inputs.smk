@@ -28,6 +28,12 @@ def run_threads(wildcards):
     return STUDY.by_name[wildcards.run].spec["training"]["threads"]
 
 
+def runs_with_checkpoints(wanted):
+    # As a regular expression, for a rule that is for such networks alone.
+    names = [r.name for r in STUDY.runs if ("checkpoints" in r.spec["training"]) == wanted]
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 def network_files(name):
     return [f"results/runs/{run}/{name}" for run in STUDY.by_name]
 
@@ -88,7 +94,12 @@ def tile_inputs(wildcards):
 
 def tile_spec(wildcards):
     tile = TILES[wildcards.measure, wildcards.tile]
-    return canonical_json({"runs": tile.runs, "pairs": tile.pairs, "layers": tile.layers})
+    spec = {"runs": tile.runs, "pairs": tile.pairs, "layers": tile.layers}
+    return canonical_json({**spec, "options": tile.options or None})
+
+
+def tile_mem_mb(wildcards):
+    return max(2000, round(tile_bytes(STUDY, TILES[wildcards.measure, wildcards.tile]) / 1e6))
 
 
 def tile_files():
@@ -100,15 +111,53 @@ def tile_files():
 
 def analysis_artifacts(name):
     # What the analysis makes of each network of the study.
-    return [f"results/{STUDY.artifact(name, run)}" for run in STUDY.by_name]
+    return [f"results/{STUDY.artifact(name, run)}" for run in STUDY.analysed(name)]
 
 
 def analysis_options(name):
     return canonical_json(STUDY.analysis_options(name))
 
 
+def run_with_data(wildcards):
+    folder = f"results/runs/{wildcards.run}"
+    return {
+        "status": f"{folder}/status.json",
+        "weights": f"{folder}/model.pt",
+        "dataset": run_dataset(wildcards),
+    }
+
+
+def linear_probe_memory(wildcards):
+    return round(probe_memory(STUDY, wildcards.run) / 1e6)
+
+
+def dynamics_plan(wildcards):
+    plan = STUDY.probes[wildcards.run]
+    own = plan.dataset == STUDY.by_name[wildcards.run].dataset
+    return canonical_json({"batch_size": plan.batch_size, "own_labels": own})
+
+
+def gram_store(wildcards):
+    stem = f"results/grams/{wildcards.run}--{STUDY.probes[wildcards.run].id}"
+    # A folder's time says nothing about its content; the manifest's checksum does.
+    return {"grams": ancient(f"{stem}.zarr"), "manifest": f"{stem}.manifest.json"}
+
+
+def components_of_run(wildcards):
+    return f"results/{STUDY.artifact('principal_components', wildcards.run)}"
+
+
+def probed_datasets():
+    folders = sorted({plan.dataset for plan in STUDY.probes.values()})
+    return [f"results/data/{folder}/manifest.json" for folder in folders]
+
+
 def analysis_tables(name):
     return [study_path("tables", table) for table in ANALYSES[name].tables]
+
+
+def tables_of_analyses():
+    return [table for name in STUDY.settings.analyses for table in analysis_tables(name)]
 
 
 # --- tables and figures ---------------------------------------------------------------------------
@@ -134,7 +183,7 @@ def study_tables():
         *rules.network_tables.output,
         *rules.similarity_tables.output,
         *(rules.layer_matching_table.output if ranked else []),
-        *(table for name in STUDY.settings.analyses for table in analysis_tables(name)),
+        *tables_of_analyses(),
         *rules.comparison_table.output,
         *rules.cost_table.output,
     ]
@@ -152,12 +201,18 @@ def study_figures():
 
 
 def study_results():
-    return [*study_tables(), *study_figures(), *rules.provenance.output]
+    return [
+        *study_tables(),
+        *study_figures(),
+        *rules.record.output,
+        *rules.provenance.output,
+    ]
 
 
 def figure_tables(wildcards):
-    return [study_path("tables", table) for table in FIGURES[wildcards.figure].tables]
+    tables = STUDY.figure_tables(wildcards.figure)
+    return [study_path("tables", table) for table in tables]
 
 
 def figure_settings(wildcards):
-    return canonical_json(STUDY.settings.figure_settings.get(wildcards.figure, {}))
+    return canonical_json(STUDY.figure_settings(wildcards.figure))

@@ -1,13 +1,34 @@
-"""Provenance of the study.
+"""Record and provenance of the study.
 
-Needs: everything else, so that it is written last. Gives: results/studies/<study>/provenance.json
-beside config.json (the effective configuration) and grid.json (every network), which the workflow
-writes when it starts.
+Needs: the study as `common.smk` understood it, and everything that was made from it. Gives, in
+results/studies/<study>/: config.json (the effective configuration), grid.json (every network) and
+provenance.json, which is made last.
 """
+
+
+rule record:
+    input:
+        config=CONFIG,
+        grid=GRID,
+    output:
+        config=study_path("config.json"),
+        grid=study_path("grid.json"),
+    log:
+        study_log("record"),
+    localrule: True
+    conda:
+        ENVIRONMENT
+    message:
+        "record of the study"
+    shell:
+        "cp {input.config:q} {output.config:q} 2> {log:q}"
+        " && cp {input.grid:q} {output.grid:q} 2>> {log:q}"
 
 
 rule provenance:
     input:
+        # A figure drawn anew has the same provenance.
+        ancient(study_figures()),
         study_tables(),
         grid=GRID,
     output:
@@ -23,5 +44,5 @@ rule provenance:
     message:
         "provenance"
     shell:
-        "python -m repatlas provenance --study $(dirname {output:q}) --runs results/runs"
+        "python -m repatlas provenance --grid {input.grid:q} --results results"
         " --repository {params.repository:q} --output {output:q} --log {log:q}"

@@ -17,7 +17,7 @@ rule similarity:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=tile_mem_mb,
     params:
         tile=tile_spec,
         code=code_digest("repatlas.cli.similarity"),

@@ -2,7 +2,9 @@
 
 Needs: results/data/<dataset>/. Gives: results/runs/<run>/, one folder a network: spec.json,
 model.pt, curve.csv, test_logits.npy, hardware.json and status.json. A network that diverges gives
-them too, with a status that says so. Interrupted training goes on from results/.scratch/.
+them too, with a status that says so. Interrupted training goes on from results/.scratch/. A network
+that is to be saved on its way also gives trajectory/, one file a checkpoint, and trajectory.json,
+which names them.
 """
 
 
@@ -23,6 +25,8 @@ rule train:
         "results/logs/train/{run}.log",
     benchmark:
         "results/benchmarks/train/{run}.jsonl"
+    wildcard_constraints:
+        run=runs_with_checkpoints(False),
     conda:
         ENVIRONMENT
     threads: run_threads
@@ -39,3 +43,20 @@ rule train:
         "python -m repatlas train --spec {params.spec:q} --dataset $(dirname {input:q})"
         " --output results/runs/{wildcards.run} --scratch results/.scratch"
         " --device {resources.device} --code {params.code} --log {log:q}"
+
+
+use rule train as train_with_checkpoints with:
+    output:
+        multiext(
+            "results/runs/{run}/",
+            spec="spec.json",
+            weights="model.pt",
+            curve="curve.csv",
+            logits="test_logits.npy",
+            hardware="hardware.json",
+            status="status.json",
+            index="trajectory.json",
+        ),
+        checkpoints=directory("results/runs/{run}/trajectory"),
+    wildcard_constraints:
+        run=runs_with_checkpoints(True),

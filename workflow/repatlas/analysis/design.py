@@ -14,12 +14,14 @@ IDENTITY = ["run", "group"]
 class Grid:
     """`runs`: frame with run, group, the design columns and probe; `design`: names of the design
     columns, seed included; `tiles`: paths of the similarity tables by measure; `artifacts`: paths
-    of what each analysis made of each network, {analysis: {run: path}}."""
+    of what each analysis made of each network, {analysis: {run: path}}; `prediction_pairs`: names
+    of the groups whose predictions are compared."""
 
     runs: pd.DataFrame
     design: list[str]
     tiles: dict[str, list[str]]
     artifacts: dict[str, dict[str, str]] = field(default_factory=dict)
+    prediction_pairs: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def group_design(self) -> list[str]:
@@ -43,4 +45,5 @@ def read_grid(path: Path) -> Grid:
     """The grid that the workflow wrote for a study."""
     content = read_json(path)
     runs = pd.DataFrame(content["runs"])
-    return Grid(runs, content["design"], content["tiles"], content["artifacts"])
+    pairs = [(a, b) for a, b in content["prediction_pairs"]]
+    return Grid(runs, content["design"], content["tiles"], content["artifacts"], pairs)

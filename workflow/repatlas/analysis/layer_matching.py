@@ -9,27 +9,36 @@ import pandas as pd
 from repatlas.analysis.design import Grid
 from repatlas.catalogue import DISTANCES
 
+TIE = 1e-9  # a difference that says nothing
+
+
+def best_other(similarity: np.ndarray) -> np.ndarray:
+    """The largest defined value of each row of a square matrix, its diagonal left out."""
+    others = np.where(np.isnan(similarity), -np.inf, similarity)
+    np.fill_diagonal(others, -np.inf)
+    most = others.max(axis=1)
+    return np.where(np.isneginf(most), np.nan, most)
+
 
 def matching(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Matches in both directions of one square matrix (layers of A, layers of B), larger = more
     alike: (hit, defined), each bool of length 2 * layers, first the rows' then the columns'.
 
     A layer without any defined value has no match; one whose own counterpart is undefined, or
-    that ties with it, has not found it.
+    ties with another layer to 1e-9, has not found it: below that, rounding decides which is larger.
     """
     hits, defined = [], []
     for matrix in (similarity, similarity.T):
         known = ~np.isnan(matrix)
-        others = np.where(known, matrix, -np.inf)
-        own = others.diagonal().copy()
-        np.fill_diagonal(others, -np.inf)
-        hits.append(own > others.max(axis=1))
+        own = np.where(known, matrix, -np.inf).diagonal()
+        others = best_other(matrix)
+        hits.append(own > np.where(np.isnan(others), -np.inf, others) + TIE)
         defined.append(known.any(axis=1))
     return np.concatenate(hits), np.concatenate(defined)
 
 
-def pair_matrices(table: pd.DataFrame) -> Iterable[tuple[str, str, str, str, np.ndarray]]:
-    """(measure, group, run_a, run_b, matrix) of every pair of networks of one group.
+def pair_matrices(table: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
+    """(measure, group, matrix labelled by layer position) of every pair of networks of one group.
 
     A measure that is not symmetric was computed in both directions and is symmetrised,
     (S_ab + S_ba') / 2, as Kornblith et al. do; a distance is turned round.
@@ -40,15 +49,53 @@ def pair_matrices(table: pd.DataFrame) -> Iterable[tuple[str, str, str, str, np.
     ]
     keys = ["measure", "group_a", "run_a", "run_b"]
     made = {
-        key: part.pivot(index="index_a", columns="index_b", values="value").to_numpy(float)
+        key: part.pivot(index="index_a", columns="index_b", values="value").astype(float)
         for key, part in across.groupby(keys, sort=False, observed=True)
     }
     for (measure, group, a, b), matrix in made.items():
         other = made.get((measure, group, b, a))
         if other is not None and a > b:
             continue  # its mirror image is counted
-        both = matrix if other is None else (matrix + other.T) / 2
-        yield measure, group, a, b, -both if measure in DISTANCES else both
+        both = matrix if other is None else (matrix + other.to_numpy().T) / 2
+        yield measure, group, -both if measure in DISTANCES else both
+
+
+def by_layer_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
+    """One row a group, measure and layer: where the matching fails, and by how much. Means over the
+    pairs of networks, in both directions, in which the layer has a value.
+
+    found: share in which the layer is found; same: similarity with the same layer of the other
+    network; best_other: with the most similar of the other layers (both negative for distances);
+    ties: share in which these two are within 1e-9; layers_off: layers from it to its best match.
+    """
+    rows = []
+    for measure, group, frame in pair_matrices(table):
+        matrix, positions = frame.to_numpy(), frame.index.to_numpy()
+        hit, defined = matching(matrix)
+        for way, hits, known in zip(
+            (matrix, matrix.T), np.split(hit, 2), np.split(defined, 2), strict=True
+        ):
+            own, others = way.diagonal(), best_other(way)
+            best = np.where(np.isnan(way), -np.inf, way).argmax(axis=1)
+            part = {
+                "index": positions,
+                "found": hits,
+                "same": own,
+                "best_other": others,
+                "ties": np.abs(own - others) < TIE,
+                "layers_off": np.abs(best - np.arange(len(way))),
+            }
+            rows.append(pd.DataFrame(part)[known].assign(group=group, measure=measure))
+    columns = ["found", "same", "best_other", "ties", "layers_off"]
+    if not rows:
+        return pd.DataFrame(columns=[*grid.groups().columns, "measure", "layer", "index", *columns])
+    by = ["group", "measure", "index"]
+    every = pd.concat(rows).astype(dict.fromkeys(columns, float))
+    found = every.groupby(by, sort=False)[columns].mean().reset_index()
+    names = table.drop_duplicates(["group_a", "index_a"])[["group_a", "index_a", "layer_a"]]
+    names = names.set_axis(["group", "index", "layer"], axis=1).astype({"group": str, "layer": str})
+    found = found.merge(names, on=["group", "index"], validate="many_to_one")
+    return grid.groups().merge(found[["group", "measure", "layer", "index", *columns]], on="group")
 
 
 def layer_matching_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +107,8 @@ def layer_matching_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
     share of layers without any value, which count in no direction.
     """
     rows = []
-    for measure, group, _a, _b, matrix in pair_matrices(table):
+    for measure, group, frame in pair_matrices(table):
+        matrix = frame.to_numpy()
         hit, defined = matching(matrix)
         rows.append(
             {

@@ -17,12 +17,14 @@ PACKAGES = ["snakemake", "torch", "torchvision", "numpy", "scipy", "pandas", "za
 PACKAGES += ["scikit-learn", "pydantic", "matplotlib", "seaborn"]
 
 
-def record(study: Path, runs: Path, repository: Path) -> dict[str, Any]:
-    """The provenance of the study in folder `study`: versions, commit, lock file, machine, the
-    hardware that trained the networks, and the checksums of the data sets they were trained on."""
-    grid = read_json(study / "grid.json")
-    names = [run["run"] for run in grid["runs"]]
-    hardware = Counter(tuple(sorted(read_json(runs / n / "hardware.json").items())) for n in names)
+def record(grid: Path, results: Path, repository: Path) -> dict[str, Any]:
+    """The provenance of the study whose networks `grid` lists: versions, commit, lock file,
+    machine, the hardware that trained the networks, and the checksums of all data sets they were
+    trained, tested and compared on."""
+    content = read_json(grid)
+    names = [run["run"] for run in content["runs"]]
+    found = [read_json(results / "runs" / name / "hardware.json") for name in names]
+    hardware = Counter(tuple(sorted(item.items())) for item in found)
     lock = repository / "envs" / "requirements.lock"
     return {
         "repatlas": __version__,
@@ -38,8 +40,8 @@ def record(study: Path, runs: Path, repository: Path) -> dict[str, Any]:
         },
         "trained_on": [{**dict(items), "networks": n} for items, n in hardware.items()],
         "datasets": {
-            name: read_json(runs.parent / "data" / name / "manifest.json")["checksum"]
-            for name in sorted({run["dataset_folder"] for run in grid["runs"]})
+            name: read_json(results / "data" / name / "manifest.json")["checksum"]
+            for name in sorted(content["jobs"]["data"])
         },
         "networks": len(names),
     }

@@ -1,18 +1,29 @@
 """Tables made from tiles: layer similarity with the design on every row, block metrics, and the
 similarity of the same layer across seeds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from repatlas.analysis.blocks import BlockMetrics, block_metrics
 from repatlas.analysis.design import Grid
 from repatlas.analysis.statistics import spread
+from repatlas.analysis.symmetry import each_pair_once, symmetrised
+from repatlas.analysis.writing import write_csv
 from repatlas.catalogue import DISTANCES
+from repatlas.files import whole_file
 from repatlas.stores import read_manifest
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+# What block metrics and the similarity across seeds are made from.
+SIDED = ("run", "group", "index", "layer", "kind")
+READ = ["measure", *(f"{name}_{side}" for name in SIDED for side in "ab"), "value"]
 
 ENDS = ["run_start_layer", "run_end_layer"]
 BLOCK_SUMMARY = ["fraction_above", "longest_run", "mean_similarity", "first_last"]
@@ -42,46 +53,88 @@ def layers_table(grid: Grid, stores: Iterable[Path]) -> pd.DataFrame:
     return grid.with_design(pd.concat(parts, ignore_index=True))
 
 
-def layer_similarity(grid: Grid) -> pd.DataFrame:
-    """All tiles of the study as one table, the design of both networks on every row."""
-    parts = [
-        pd.read_parquet(path).assign(measure=measure)
-        for measure, paths in grid.tiles.items()
-        for path in paths
-    ]
-    table = pd.concat(parts, ignore_index=True)
+def layer_similarity(grid: Grid) -> Iterator[pa.Table]:
+    """The tiles of the study, one after the other, with measure and both networks' design on every
+    row. All have one schema; texts are dictionaries."""
     runs = grid.runs.set_index("run")
-    for side in ("a", "b"):
-        names = table[f"run_{side}"].astype(str)
-        for column in ["group", *grid.design]:
-            table[f"{column}_{side}"] = names.map(runs[column])
-    for column in table.select_dtypes(include=["object", "string", "category"]).columns:
-        table[column] = table[column].astype(str).astype("category")
-    first = ["measure", "run_a", "run_b", "group_a", "group_b"]
-    first += [f"{column}_{side}" for side in ("a", "b") for column in grid.design]
-    return table[first + [c for c in table.columns if c not in first]]
+    kinds = {c: _arrow_type(runs[c]) for c in ["group", *grid.design]}
+    for measure, paths in grid.tiles.items():
+        for path in paths:
+            yield _with_design(pq.read_table(path), measure, runs, kinds)
+
+
+def _arrow_type(column: pd.Series) -> pa.DataType:
+    """The type of a design column: text is kept once a table, whatever else as it is."""
+    found = pa.array(column, from_pandas=True).type
+    return TEXT if pa.types.is_string(found) or pa.types.is_large_string(found) else found
+
+
+def _with_design(
+    table: pa.Table, measure: str, runs: pd.DataFrame, kinds: Mapping[str, pa.DataType]
+) -> pa.Table:
+    columns = {"measure": pa.array([measure] * len(table)).cast(TEXT)}
+    sides = [table[f"run_{side}"].cast(TEXT).combine_chunks() for side in ("a", "b")]
+    columns |= {f"run_{side}": names for side, names in zip("ab", sides, strict=True)}
+    for name, kind in kinds.items():
+        for side, names in zip("ab", sides, strict=True):
+            values = runs[name].loc[names.dictionary.to_pylist()]
+            plain = pa.string() if kind == TEXT else kind
+            made = pa.array(values, plain, from_pandas=True).take(names.indices)
+            columns[f"{name}_{side}"] = made.cast(TEXT) if kind == TEXT else made
+    return pa.table(columns | {c: table[c] for c in table.column_names if c not in columns})
+
+
+def write_similarity_tables(grid: Grid, folder: Path) -> None:
+    """Write layer_similarity.parquet, block_metrics.csv, block_summary.csv and cross_seed.csv into
+    `folder`, holding one tile at a time."""
+    blocks, across = [], []
+    with whole_file(folder / "layer_similarity.parquet") as partial, ExitStack() as stack:
+        writer = None
+        for tile in layer_similarity(grid):
+            writer = writer or stack.enter_context(
+                pq.ParquetWriter(partial, tile.schema, compression="zstd")
+            )
+            writer.write_table(tile)
+            frame = tile.select(READ).to_pandas()
+            blocks.append(block_table(grid, frame))
+            across.append(cross_seed_table(grid, frame))
+    metrics = _in_order(pd.concat(blocks), "run", grid.runs["run"])
+    write_csv(metrics, folder / "block_metrics.csv")
+    write_csv(block_summary(grid, metrics), folder / "block_summary.csv")
+    same_layer = _in_order(pd.concat(across), "group", grid.groups()["group"])
+    write_csv(same_layer, folder / "cross_seed.csv")
+
+
+def _in_order(table: pd.DataFrame, column: str, names: pd.Series) -> pd.DataFrame:
+    """The rows in the order in which the grid names them."""
+    place = {name: number for number, name in enumerate(names)}
+    return table.sort_values(column, key=lambda c: c.map(place), kind="stable", ignore_index=True)
 
 
 def within_matrices(table: pd.DataFrame, kind: str) -> Iterable[tuple[str, str, pd.DataFrame]]:
     """(measure, run, matrix labelled by layer position) of every network with itself, layers of one
     kind only."""
-    own = table[
-        (table["run_a"].astype(str) == table["run_b"].astype(str))
-        & (table["kind_a"] == kind)
-        & (table["kind_b"] == kind)
-    ]
+    own = table[_same(table, "run") & (table["kind_a"] == kind) & (table["kind_b"] == kind)]
     for (measure, run), part in own.groupby(["measure", "run_a"], sort=False, observed=True):
         yield measure, run, part.pivot(index="index_a", columns="index_b", values="value")
 
 
+def _same(table: pd.DataFrame, name: str) -> pd.Series:
+    """Where both sides have the same name, compared without making texts of categories."""
+    a, b = table[f"{name}_a"], table[f"{name}_b"]
+    if not isinstance(a.dtype, pd.CategoricalDtype):
+        return a == b
+    return a.cat.codes == b.cat.set_categories(a.cat.categories).cat.codes
+
+
 def block_table(grid: Grid, table: pd.DataFrame, kind: str = "relu") -> pd.DataFrame:
-    """One row a network and measure: the block metrics of its `kind` layers. Distances, which are
-    small inside a block, have none."""
+    """One row a network and measure: the block metrics of its `kind` layers, of the mean of both
+    directions where they differ. Distances, which are small inside a block, have none."""
     table = table[~table["measure"].isin(DISTANCES)]
     names = table.drop_duplicates(["run_a", "index_a"]).set_index(["run_a", "index_a"])["layer_a"]
     rows = []
     for measure, run, matrix in within_matrices(table, kind):
-        metrics = block_metrics(matrix.to_numpy())
+        metrics = block_metrics(symmetrised(matrix.to_numpy()))
         ends = (matrix.index[metrics.run_start - 1], matrix.index[metrics.run_end - 1])
         row = {"run": run, "measure": measure, "kind": kind, **asdict(metrics)}
         row |= {"run_start_layer": names[run, ends[0]], "run_end_layer": names[run, ends[1]]}
@@ -107,15 +160,13 @@ def block_summary(grid: Grid, blocks: pd.DataFrame) -> pd.DataFrame:
 
 def cross_seed_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
     """One row a group, measure and layer: similarity of that layer between networks that differ in
-    the seed alone, over the pairs of networks."""
+    the seed alone, over the pairs of networks; the mean of both directions where they differ."""
     across = table[
-        (table["group_a"].astype(str) == table["group_b"].astype(str))
-        & (table["run_a"].astype(str) != table["run_b"].astype(str))
-        & (table["index_a"] == table["index_b"])
+        _same(table, "group") & ~_same(table, "run") & (table["index_a"] == table["index_b"])
     ]
     by = ["group_a", "measure", "layer_a", "index_a", "kind_a"]
     columns = ["group", "measure", "layer", "index", "kind"]
-    values = across.groupby(by, sort=False, observed=True)["value"]
+    values = each_pair_once(across, by).groupby(by, sort=False, observed=True)["value"]
     result = values.agg(
         n_pairs="count", value_mean="mean", value_sd="std", value_min="min", value_max="max"
     ).reset_index()

@@ -9,12 +9,12 @@ from repatlas.files import write_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--study", type=Path, required=True, help="folder of the study")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of all runs")
+    parser.add_argument("--grid", type=Path, required=True, help="grid.json of the study")
+    parser.add_argument("--results", type=Path, required=True, help="folder of all results")
     parser.add_argument("--repository", type=Path, required=True, help="folder of the workflow")
     parser.add_argument("--output", type=Path, required=True, help="file to write")
 
 
 def run(options: argparse.Namespace) -> None:
     """Write the record."""
-    write_json(options.output, record(options.study, options.runs, options.repository))
+    write_json(options.output, record(options.grid, options.results, options.repository))

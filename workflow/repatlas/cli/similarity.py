@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tile",
         type=json.loads,
         required=True,
-        help="JSON: runs, pairs (positions in runs), layers (compared across networks)",
+        help="JSON: runs, pairs (positions in runs), layers (compared across networks), options",
     )
     parser.add_argument("--stores", type=Path, nargs="+", required=True, help="one store a run")
     parser.add_argument("--output", type=Path, required=True, help="table to write")
@@ -32,8 +32,9 @@ def run(options: argparse.Namespace) -> None:
             raise StoreError(f"The store {store.path} is of network {store.run}, wanted is {name}.")
         # Zarr reads a missing chunk as zeros, and a chunk's own checksum does not see an exchange.
         store.verify()
+    pairs = [tuple(pair) for pair in tile["pairs"]]
     with sole_writer(options.output):
-        pairs = [tuple(pair) for pair in tile["pairs"]]
-        write_table(
-            compare_networks(options.measure, stores, pairs, tile["layers"]), options.output
+        table = compare_networks(
+            options.measure, stores, pairs, tile["layers"], tile.get("options")
         )
+        write_table(table, options.output)

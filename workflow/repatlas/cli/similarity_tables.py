@@ -4,14 +4,8 @@ import argparse
 from pathlib import Path
 
 from repatlas.analysis.design import read_grid
-from repatlas.analysis.similarity_tables import (
-    block_summary,
-    block_table,
-    cross_seed_table,
-    layer_similarity,
-    layers_table,
-)
-from repatlas.analysis.writing import write_csv, write_parquet
+from repatlas.analysis.similarity_tables import layers_table, write_similarity_tables
+from repatlas.analysis.writing import write_parquet
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +23,4 @@ def run(options: argparse.Namespace) -> None:
         for run, probe in grid.runs[["run", "probe"]].itertuples(index=False)
     ]
     write_parquet(layers_table(grid, stores), output / "layers.parquet")
-    table = layer_similarity(grid)
-    write_parquet(table, output / "layer_similarity.parquet")
-    blocks = block_table(grid, table)
-    write_csv(blocks, output / "block_metrics.csv")
-    write_csv(block_summary(grid, blocks), output / "block_summary.csv")
-    write_csv(cross_seed_table(grid, table), output / "cross_seed.csv")
+    write_similarity_tables(grid, output)

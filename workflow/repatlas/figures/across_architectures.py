@@ -26,7 +26,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     Raises DataError when no two architectures were compared.
     """
     runs = choice.select_runs(results, settings)
-    measure = settings["measure"] or results.measures[0]
+    measure = choice.measure_of(results, settings)
     done = runs[runs["status"] == "completed"]
     stored = results.pairs(measure)
     stored = stored[
@@ -65,6 +65,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         f"{FIGURES['across_architectures'].title}.",
         f"{labels.measure(measure)} on {labels.probes(runs)}, between the layers of one network "
         "(vertical) and of another (horizontal), one pair of seeds a panel, as named at the axes.",
+        labels.direction(measure),
         f"n = {labels.count(n, 'network')}.",
         f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
         if len(pairs) < total

@@ -41,7 +41,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     Raises DataError when no two seeds of one architecture were compared.
     """
     runs = choice.select_runs(results, settings)
-    measure = settings["measure"] or results.measures[0]
+    measure = choice.measure_of(results, settings)
     cells, notes = _cells(results, runs, measure, settings["max_groups"])
     naming = [a for a in choice.varying(results, cells) if a not in labels.NAMED]
     blocks = []
@@ -72,6 +72,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "band: smallest to largest."
         if pairs
         else "",
+        labels.direction(measure),
         f"n = {labels.count(data['run_a'].nunique(), 'network')} above.",
         heatmap.marks(panels, norm, data),
         *notes,

@@ -31,7 +31,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """
     runs = choice.select_runs(results, settings)
     done = runs[runs["status"] == "completed"]
-    measure = settings["measure"] or results.measures[0]
+    measure = choice.measure_of(results, settings)
     table = results.table("best_matches")
     table = table[
         (table["measure"] == measure)

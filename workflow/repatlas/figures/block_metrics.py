@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from repatlas.catalogue import FIGURES
+from repatlas.catalogue import FIGURES, chosen_measure
 from repatlas.errors import DataError
 from repatlas.figures import choice, labels, lines, over_grid
 from repatlas.figures.style import Drawing
@@ -20,7 +20,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     cells = choice.cells_of(results, runs)
     roles = over_grid.roles_of(results, cells, settings["max_columns"])
     table, summary = results.block_metrics, results.block_summary
-    measure = settings["measure"] or _first(table)
+    known = list(table["measure"].unique())
+    measure = chosen_measure(settings["measure"] or _first(table), known)
     done = runs.loc[runs["status"] == "completed", "run"]
     table = table[(table["measure"] == measure) & table["run"].isin(done)]
     summary = summary[(summary["measure"] == measure) & summary["group"].isin(cells["group"])]

@@ -7,11 +7,20 @@ from typing import Any
 
 import pandas as pd
 
+from repatlas.catalogue import chosen_measure
 from repatlas.errors import ConfigError, DataError
 from repatlas.figures import labels
 from repatlas.results import StudyResults
 
 _PREFERRED = ("depth", "width", "fraction")
+
+
+def measure_of(results: StudyResults, settings: Mapping[str, Any]) -> str:
+    """The measure that a figure shows, as the tables call it: the chosen one, or the study's
+    first."""
+    if settings["measure"]:
+        return chosen_measure(settings["measure"], results.measures)
+    return results.measures[0]
 
 
 def select_runs(

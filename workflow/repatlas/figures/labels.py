@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from repatlas.catalogue import is_directed, measure_name
+
 _ARCHITECTURES = {"resnet": "ResNet", "cnn": "CNN"}
 _MEASURES = {
     "cka_minibatch": "CKA (linear, minibatch)",
@@ -38,7 +40,10 @@ _AXES = {
     "depth": "Depth (layers with weights)",
     "width": "Width (multiple of 16 channels)",
     "fraction": "Share of the training data",
+    "pc_penalty": "Penalty on the first principal component",
+    "colour_jitter": "Strength of colour jitter",
 }
+_SETTINGS = {"pc_penalty": "PC penalty"}
 # The axes that a network's own name already tells.
 NAMED = ("architecture", "depth", "width")
 _PROBE = re.compile(r"(?P<data>.+)-n(?P<n>\d+)-b(?P<b>\d+)-p(?P<p>\d+)-[0-9a-f]+")
@@ -56,7 +61,7 @@ def setting(axis: str, value: Any) -> str:
         return "all data" if value == 1 else f"{tick(axis, value)} of the data"
     if axis in ("dataset", "architecture"):
         return tick(axis, value)
-    return f"{axis.replace('_', ' ')} {tick(axis, value)}"
+    return f"{_SETTINGS.get(axis, axis.replace('_', ' '))} {tick(axis, value)}"
 
 
 def settings(design: Mapping[str, Any], axes: Iterable[str]) -> str:
@@ -82,8 +87,19 @@ def axis(name: str) -> str:
 
 
 def measure(name: str) -> str:
-    """A similarity measure as a colour bar names it."""
-    return _MEASURES.get(name, name.replace("_", " "))
+    """A similarity measure as a colour bar names it: 'SVCCA', or with the options that a study sets
+    'SVCCA, keep 0.9'."""
+    bare = measure_name(name)
+    options = name[len(bare) :].strip("()").replace("=", " ").replace("_", " ")
+    known = _MEASURES.get(bare, bare.replace("_", " "))
+    return f"{known}, {options}" if options else known
+
+
+def direction(name: str) -> str:
+    """A sentence on which layer comes first, for a measure that is not symmetric; else ''."""
+    if not is_directed(name):
+        return ""
+    return "The measure is not symmetric: the vertical axis has its first argument."
 
 
 def layer_axis(selection: str) -> str:

@@ -28,11 +28,13 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     groups = list(dict.fromkeys(data["group"]))[: settings["max_groups"]]
     data = data[data["group"].isin(groups)]
     names = {group: labels.network(data[data["group"] == group].iloc[0]) for group in groups}
+    left = max(_LEFT, lines.room_for([labels.measure(name) for name in order]))
     right = 0.15 if len(groups) == 1 else _KEY + lines.room_for(names.values())
     rows = max((0.1 + 0.05 * len(groups)) * len(order), 0.13 * len(groups))
-    width, height = (SINGLE if len(groups) == 1 else SINGLE + right), _TOP + rows + _BOTTOM
-    sheet = Sheet(width, height)
-    ax = sheet.axes(_LEFT, _TOP, width - _LEFT - right, rows)
+    # The panel keeps its width beside whatever names stand on either side of it.
+    width = left - _LEFT + (SINGLE if len(groups) == 1 else SINGLE + right)
+    sheet = Sheet(width, _TOP + rows + _BOTTOM)
+    ax = sheet.axes(left, _TOP, width - left - right, rows)
     offsets = np.linspace(-0.25, 0.25, len(groups)) if len(groups) > 1 else [0]
     styles = zip(groups, offsets, ordered(len(groups)), markers(len(groups)), strict=True)
     for group, offset, colour, marker in styles:
@@ -55,8 +57,13 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     if len(groups) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     networks = runs[runs["group"].isin(groups) & (runs["status"] == "completed")]
-    pairs = labels.count(int(data["n_pairs"].max()), "pair")
-    sizes = ", ".join(map(str, sorted(set(data["n_layers"]))))
+    counts = sorted(set(data["n_pairs"].astype(int)))
+    pairs = (
+        labels.count(counts[0], "pair")
+        if len(counts) == 1
+        else f"{counts[0]} to {counts[-1]} pairs"
+    )
+    sizes = " or ".join(map(str, sorted(set(data["n_layers"]))))
     text = [
         f"{FIGURES['layer_matching'].title}, over {pairs} of networks of each architecture and "
         f"{sizes} layers, on {labels.probes(networks)}.",

@@ -16,6 +16,7 @@ from repatlas.figures import choice, heatmap, labels
 from repatlas.figures.choice import Arrangement
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.style import Drawing
+from repatlas.layers import Layer, select_present
 from repatlas.results import StudyResults, as_matrix
 
 
@@ -36,13 +37,14 @@ def by_fraction(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     runs = choice.select_runs(results, settings)
-    measure = settings["measure"] or results.measures[0]
+    measure = choice.measure_of(results, settings)
     cells = choice.cells_of(results, runs)
     plan = choice.arrange(results, cells, axis, settings["max_rows"], settings["max_columns"])
     naming = choice.varying(results, pd.DataFrame(plan.places.values()))
     naming = [a for a in naming if a not in labels.NAMED]
     blocks = results.block_metrics
     blocks = blocks[(blocks["measure"] == measure) & (blocks["kind"] == "relu")]
+    lacking = _lacking(results, runs, settings["layers"])
     panels: dict[tuple[int, int], Panel] = {}
     frames, drawn = [], []
     for place, cell in plan.places.items():
@@ -53,6 +55,9 @@ def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Draw
         if run is None:
             why = "completed" if settings["seed"] is None else f"with seed {settings['seed']}"
             panels[place] = Panel(title, empty=f"no network\n{why}")
+            continue
+        if run["run"] in lacking:
+            panels[place] = Panel(title, empty=f"no {labels.layer_words(settings['layers'])}")
             continue
         frame = results.comparison(run["run"], measure=measure, layers=settings["layers"])
         matrix = as_matrix(frame)
@@ -71,6 +76,7 @@ def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Draw
         f"{labels.measure(measure)} on {labels.probes(runs)}, between "
         f"{labels.layer_words(settings['layers'])} of one network a panel, numbered from the "
         "input.",
+        labels.direction(measure),
         f"n = {labels.count(len(drawn), 'network')}, {_seeds(drawn)}.",
         heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),
         *plan.notes,
@@ -86,6 +92,16 @@ def _network(runs: pd.DataFrame, group: str, seed: int | None) -> pd.Series | No
     if seed is not None:
         found = found[found["seed"] == seed]
     return None if found.empty else found.iloc[0]
+
+
+def _lacking(results: StudyResults, runs: pd.DataFrame, layers: str) -> set[str]:
+    """The networks that have none of the layers, where others have: one without residual
+    connections has no sums."""
+    known = {run: results.layers(run)[["layer", "kind"]].values for run in runs["run"]}
+    without = {
+        run for run, own in known.items() if not select_present([Layer(*o) for o in own], [layers])
+    }
+    return without if len(without) < len(known) else set()
 
 
 def _seeds(drawn: list[pd.Series]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from repatlas.catalogue import chosen_measure
 from repatlas.errors import StoreError
 from repatlas.files import read_json
 from repatlas.results.comparisons import Comparisons, as_matrix, restricted
@@ -156,7 +157,7 @@ class StudyResults:
 
     def pairs(self, measure: str) -> pd.DataFrame:
         """The pairs of networks that `measure` compares: run_a, run_b, group_a, group_b."""
-        pairs = self._comparisons.pairs
+        pairs, measure = self._comparisons.pairs, chosen_measure(measure, self.measures)
         return pairs[pairs["measure"] == measure].drop(columns="measure").reset_index(drop=True)
 
     @property
@@ -180,7 +181,7 @@ class StudyResults:
         Parameters
         ----------
         run_a, run_b : names of networks; without `run_b`, within `run_a`
-        measure : the similarity measure
+        measure : the similarity measure, with its options where the study computes it with several
         layers : layers of both sides: `all`, `relu`, `residual`, another kind, patterns of names,
             or several of these; by default all that were compared
 
@@ -195,6 +196,10 @@ class StudyResults:
         for run in (run_a, run_b):
             self._check_run(run)
         found = self._comparisons.between(measure, run_a, run_b)
+        if found.empty:
+            # Perhaps a name without the options that the study gives it.
+            known = chosen_measure(measure, self.measures)
+            found = self._comparisons.between(known, run_a, run_b)
         if found.empty:
             raise self._not_compared(run_a, run_b, measure)
         return found if layers is None else restricted(found, layers)

@@ -17,12 +17,13 @@ from pydantic_core import CoreSchema
 from repatlas.naming import canonical, canonical_json
 from repatlas.study.fields import Seed, Settings, one_or_more
 from repatlas.study.messages import shown
-from repatlas.study.sections import SECTIONS
+from repatlas.study.sections import NO_AXES, SECTIONS
 
 # Every setting of a run and the section it belongs to; names are unique across sections.
-AXES: dict[str, str] = {
+SETTINGS: dict[str, str] = {
     field: section for section, model in SECTIONS.items() for field in model.model_fields
 } | {"seed": ""}
+AXES = {axis: section for axis, section in SETTINGS.items() if axis not in NO_AXES}
 
 
 class Chosen(Settings):
@@ -106,5 +107,6 @@ Changes: type[Chosen] = create_model(
     "Changes",
     __base__=Chosen,
     __doc__="Settings and their new values.",
-    **_fields({a: s for a, s in _UNSEEDED.items() if a != "dataset"}, several=False),
+    **_fields({a: s for a, s in SETTINGS.items() if s and a != "dataset"}, several=False),
 )
+Pair = Annotated[list[Selection], Field(min_length=2, max_length=2)]

@@ -8,12 +8,11 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from repatlas.catalogue import FIGURES, MEASURES, figure_settings
+from repatlas.catalogue import MEASURES
 from repatlas.data.content import Description
-from repatlas.errors import ConfigError
-from repatlas.layers import Layer, layers_of, select
+from repatlas.layers import Layer, layers_of, select, select_present
 from repatlas.study.analyses import ANALYSIS_SECTIONS
-from repatlas.study.axes import AXES
+from repatlas.study.axes import SETTINGS
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run
 from repatlas.study.messages import Mistake, did_you_mean, listed
@@ -58,66 +57,62 @@ def _numbered(given: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
 def mistakes_in_layers(
     settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Tile]
 ) -> Iterator[Mistake]:
-    """Taps that match no layer of some network, and compared layers that are not read out."""
-    compared = any(i != j for tile in tiles for i, j in tile.pairs)
-    networks = {(r.spec["model"]["architecture"], r.spec["model"]["depth"]): r for r in runs}
-    for run in networks.values():
-        layers = layers_of(run.spec["model"])
-        tapped: set[Layer] = set()
-        for number, entry in enumerate(settings.taps):
-            try:
-                tapped.update(layers[i] for i in select(layers, [entry]))
-            except ValueError as error:
-                yield Mistake(("taps", number), str(error))
-        for number, entry in enumerate(settings.comparisons.layers if compared else []):
-            path = ("comparisons", "layers", number)
-            try:
-                found = {layers[i] for i in select(layers, [entry])}
-            except ValueError as error:
-                yield Mistake(path, str(error))
-                continue
-            if tapped and found.isdisjoint(tapped):
+    """Entries that match no layer of any network, networks of which nothing is read out, and
+    compared layers that are not."""
+    across = {t.runs[k] for t in tiles for pair in t.pairs if pair[0] != pair[1] for k in pair}
+    compared = {_network(run) for run in runs if run.name in across}
+    networks = {_network(run): run for run in runs}
+    layers = {key: layers_of(run.spec["model"]) for key, run in networks.items()}
+    every = list(dict.fromkeys(chain.from_iterable(layers.values())))
+    tapped = {key: _matching(own, settings.taps) for key, own in layers.items()}
+    mistaken = False
+    for number, entry in enumerate(settings.taps):
+        try:
+            select(every, [entry])
+        except ValueError as error:
+            mistaken = True
+            yield Mistake(("taps", number), str(error))
+    for (architecture, _), own in tapped.items():
+        if not own and not mistaken:
+            yield Mistake(("taps",), _none_of("read out", architecture, settings.taps))
+    for number, entry in enumerate(settings.comparisons.layers if compared else []):
+        path = ("comparisons", "layers", number)
+        try:
+            select(every, [entry])
+        except ValueError as error:
+            mistaken = True
+            yield Mistake(path, str(error))
+            continue
+        for key, own in layers.items():
+            found = _matching(own, [entry])
+            if found and tapped[key] and found.isdisjoint(tapped[key]):
                 yield Mistake(
                     path,
                     f"found {entry!r}, but `taps` reads none of these layers out; add {entry!r} to "
                     "`taps`",
                 )
+    for architecture, depth in sorted(compared):
+        wanted = settings.comparisons.layers
+        if not mistaken and not _matching(layers[architecture, depth], wanted):
+            path = ("comparisons", "layers")
+            yield Mistake(path, _none_of("compared", architecture, wanted))
 
 
-def mistakes_in_figures(
-    settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Tile]
-) -> Iterator[Mistake]:
-    """Settings that a figure does not have, and figures of comparisons that the study lacks."""
-    for name, given in settings.figure_settings.items():
-        try:
-            figure_settings(name, given, list(runs[0].design))
-        except ConfigError as error:
-            for line in str(error).splitlines():
-                key, text = line.split(": ", 1)
-                yield Mistake(tuple(key.split(".", 2)), text)
-    listed_figures = settings.figures if isinstance(settings.figures, list) else []
-    of_one = [tile for tile in tiles if tile.a == tile.b]
-    seeds_compared = any(i != j for tile in of_one for i, j in tile.pairs)
-    for number, name in enumerate(listed_figures):
-        wanted = FIGURES[name].analysis
-        if wanted and wanted not in settings.analyses:
-            yield Mistake(
-                ("figures", number),
-                f"found {name!r}, which shows what an analysis gives that the study does not name; "
-                f"add {wanted!r} to `analyses`",
-            )
-        if name == "across_seeds" and not seeds_compared:
-            yield Mistake(
-                ("figures", number),
-                "found 'across_seeds', but no networks that differ in the seed alone are compared; "
-                "it needs two seeds and `comparisons: {across_seeds: true}`",
-            )
-        if name == "across_architectures" and len(of_one) == len(tiles):
-            yield Mistake(
-                ("figures", number),
-                "found 'across_architectures', but `comparisons.across_architectures` names no "
-                "pairs; accepted there is all, or a list of pairs",
-            )
+def _network(run: Run) -> tuple[str, int]:
+    """What decides the layers of a network."""
+    return run.spec["model"]["architecture"], run.spec["model"]["depth"]
+
+
+def _matching(layers: Sequence[Layer], wanted: Sequence[str]) -> set[Layer]:
+    return {layers[i] for i in select_present(layers, wanted)}
+
+
+def _none_of(done: str, architecture: str, wanted: Sequence[str]) -> str:
+    return (
+        f"found {', '.join(map(repr, wanted))}, but a network of architecture {architecture!r} has "
+        f"no such layer, so that nothing of it would be {done}; add an entry that it has, such as "
+        "relu"
+    )
 
 
 def mistakes_in_analyses(
@@ -151,9 +146,10 @@ def mistakes_in_runs(
     `data` describes the data sets by folder name; `probes` holds the probe plan of each run.
     """
     place = cache(lambda axis: _place(axis, settings))
-    noisy = False
+    noisy = penalised = False
     for run in runs:
         noisy |= "random_labels" in run.spec["data"]
+        penalised |= "pc_penalty" in run.spec["training"]
         own, plan = data[run.dataset], probes[run.name]
         yield from chain(
             _training_mistakes(run, own, place),
@@ -163,6 +159,11 @@ def mistakes_in_runs(
         yield Mistake(
             ("data", "label_seed"),
             "it has no effect, because no network has `random_labels`; take it out",
+        )
+    if settings.training.pc_threshold is not None and not penalised:
+        yield Mistake(
+            ("training", "pc_threshold"),
+            "it has no effect, because no network has `pc_penalty`; take it out",
         )
 
 
@@ -176,6 +177,14 @@ def _training_mistakes(run: Run, data: Description, place: Any) -> Iterator[Mist
             place("batch_size"),
             f"found {training['batch_size']}, but fraction {fraction:g} of {name} is {images} "
             f"training images; accepted is at most {images}, or a larger fraction",
+        )
+    else:
+        yield from _checkpoint_mistakes(training, images // training["batch_size"], place)
+    if training.get("colour_jitter") and data.shape[0] == 1:
+        yield Mistake(
+            place("colour_jitter"),
+            f"found {training['colour_jitter']:g}, but the images of {name} are grey; accepted is "
+            "0, or a data set in colour",
         )
     if run.spec["data"]["evaluate_on"] == "held_out" and images >= data.n_train:
         yield Mistake(
@@ -195,6 +204,21 @@ def _training_mistakes(run: Run, data: Description, place: Any) -> Iterator[Mist
             f"found {training['crop_padding']}, but an image of {name} can be reflected by less "
             f"than its side; accepted is at most {side - 1}",
         )
+
+
+def _checkpoint_mistakes(
+    training: Mapping[str, Any], per_epoch: int, place: Any
+) -> Iterator[Mistake]:
+    """Checkpoints after the end of the training, which has `per_epoch` steps an epoch."""
+    epochs, wanted = training["epochs"], training.get("checkpoints", {})
+    for unit, most in (("epochs", epochs), ("steps", epochs * per_epoch)):
+        last = max(wanted.get(unit, [0]))
+        if last > most:
+            yield Mistake(
+                (*place("checkpoints"), unit),
+                f"found {last}, but a network trains for {epochs} epochs of {per_epoch} steps; "
+                f"accepted are {unit} up to {most}",
+            )
 
 
 def _probe_mistakes(
@@ -236,4 +260,4 @@ def _place(axis: str, settings: StudySettings) -> tuple[str | int, ...]:
     for number, override in enumerate(settings.overrides):
         if axis in override.set.given:
             return ("overrides", number, "set", axis)
-    return (AXES[axis], axis)
+    return (SETTINGS[axis], axis)

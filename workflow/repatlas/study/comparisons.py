@@ -8,6 +8,7 @@ from typing import Any
 from repatlas.naming import canonical, digest
 from repatlas.study.axes import AXES
 from repatlas.study.grid import Run
+from repatlas.study.measures import Variant
 from repatlas.study.messages import Mistake, StudyError
 from repatlas.study.settings import ComparisonSettings
 
@@ -20,10 +21,13 @@ class Tile:
 
     `runs` are the networks concerned, `pairs` the compared ones as indices into `runs`; a pair of
     a network with itself is the comparison within it. `layers` is what is compared between two
-    different networks. `name` ends in the digest of all of this.
+    different networks. `options` are those of the measure that differ from its defaults, `label`
+    its name with them. `name` ends in the digest of all of this.
     """
 
     measure: str
+    options: Mapping[str, Any]
+    label: str
     a: str
     b: str
     runs: tuple[str, ...]
@@ -35,7 +39,7 @@ class Tile:
 def tiles_of(
     runs: Sequence[Run],
     probes: Mapping[str, str],
-    measures: Sequence[str],
+    measures: Sequence[Variant],
     settings: ComparisonSettings,
 ) -> list[Tile]:
     """The tiles of a study. `probes` maps a run's name to its probe's id: only networks that saw
@@ -65,10 +69,33 @@ def _across(
     comparable = [(a, b) for a, b in everything if probes[a] == probes[b]]
     if settings.across_architectures == "all":
         return comparable
+    return named_pairs(
+        groups,
+        comparable,
+        settings.across_architectures,
+        ("comparisons", "across_architectures"),
+        "they are of one architecture (`across_seeds` compares those), or see different probe "
+        "images",
+    )
+
+
+def named_pairs(
+    groups: Groups,
+    comparable: Sequence[tuple[str, str]],
+    wanted: Sequence[Sequence[Any]],
+    where: tuple[str, ...],
+    refusal: str,
+) -> list[tuple[str, str]]:
+    """Those of the `comparable` pairs of architectures that one of the `wanted` pairs of selections
+    names.
+
+    Raises StudyError, at `where`, for a selection of no network and for a pair that names nothing
+    comparable, for which `refusal` says why that can be.
+    """
     chosen: set[frozenset[str]] = set()
     mistakes = []
-    for number, selections in enumerate(settings.across_architectures):
-        here = ("comparisons", "across_architectures", number)
+    for number, selections in enumerate(wanted):
+        here = (*where, number)
         sides = [_selected(groups, selection.given) for selection in selections]
         for side, (found, selection) in enumerate(zip(sides, selections, strict=True)):
             if not found:
@@ -76,13 +103,7 @@ def _across(
         pairs = {frozenset(pair) for pair in itertools.product(*sides)}
         chosen |= pairs
         if all(sides) and not any(frozenset(pair) in pairs for pair in comparable):
-            mistakes.append(
-                Mistake(
-                    here,
-                    "the selected networks cannot be compared: they are of one architecture "
-                    "(`across_seeds` compares those), or see different probe images",
-                )
-            )
+            mistakes.append(Mistake(here, f"the selected networks cannot be compared: {refusal}"))
     if mistakes:
         raise StudyError(mistakes)
     return [pair for pair in comparable if frozenset(pair) in chosen]
@@ -101,7 +122,7 @@ def _value(run: Run, axis: str) -> Any:
 
 
 def _tile(
-    measure: str,
+    measure: Variant,
     a: Sequence[Run],
     b: Sequence[Run],
     probe: str,
@@ -117,10 +138,19 @@ def _tile(
     pairs += _sample(across, runs, settings.seed_pairs)
     names = tuple(run.name for run in runs)
     layers = tuple(sorted(set(settings.layers)))
-    spec = {"measure": measure, "runs": names, "pairs": pairs, "layers": layers, "probe": probe}
+    spec = {
+        "measure": measure.name,
+        "options": measure.options or None,
+        "runs": names,
+        "pairs": pairs,
+        "layers": layers,
+        "probe": probe,
+    }
     stem = f"{_readable(a[0].group)}--{_readable(b[0].group)}"
     return Tile(
-        measure=measure,
+        measure=measure.name,
+        options=measure.options,
+        label=measure.label,
         a=a[0].group,
         b=b[0].group,
         runs=names,

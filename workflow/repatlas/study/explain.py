@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from repatlas.study.accepted import accepted, enumerated, schema_at
-from repatlas.study.axes import AXES
+from repatlas.study.accepted import accepted, enumerated, resolved, schema_at
+from repatlas.study.axes import AXES, SETTINGS
 from repatlas.study.messages import (
     Mistake,
     did_you_mean,
@@ -84,13 +84,25 @@ def _sentence(item: Mapping, path: Path, value: Any, schema: Mapping) -> str:
 
 def _unknown_key(path: Path, schema: Mapping) -> str:
     key = str(path[-1])
-    known = schema_at(path[:-1], schema, schema.get("$defs", {})).get("properties", {})
+    known = _properties(schema_at(path[:-1], schema, schema.get("$defs", {})), schema)
     if key in ALIASES:
         return f"unknown key; {ALIASES[key]}{listed(known)}"
     if key in AXES and len(path) == 1:
         place = f"`{AXES[key]}` or, to vary it, `grid`" if AXES[key] else "`grid`"
         return f"unknown key; {key!r} belongs under {place}"
+    if key in SETTINGS and key not in AXES:
+        return (
+            f"{key!r} is no axis: it belongs under `{SETTINGS[key]}` or, for some of the networks, "
+            "under `set` in `overrides`"
+        )
     return f"unknown key{did_you_mean(key, known)}{listed(known)}"
+
+
+def _properties(here: Mapping, schema: Mapping) -> list[str]:
+    """The keys of a mapping, also of one that may stand for a list of such."""
+    definitions = schema.get("$defs", {})
+    options = [resolved(option, definitions) for option in here.get("anyOf", [here])]
+    return [key for option in options for key in option.get("properties", {})]
 
 
 def check_keys(config: Any) -> list[Mistake]:

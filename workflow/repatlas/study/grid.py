@@ -8,7 +8,7 @@ from typing import Any
 from repatlas.naming import canonical, digest, short_number, slug
 from repatlas.study.axes import AXES
 from repatlas.study.messages import Mistake, StudyError
-from repatlas.study.sections import SECTIONS, DatasetSettings
+from repatlas.study.sections import OFF_AT_ZERO, SECTIONS, DatasetSettings, TrainingSettings
 from repatlas.study.settings import StudySettings
 
 # Columns that stand on every row of every table, before the further axes of the grid.
@@ -121,9 +121,11 @@ def _run(
     name = cell["dataset"]
     parts = {s: {k: cell[k] for k in model.model_fields} for s, model in SECTIONS.items()}
     parts["data"] |= {"dataset": datasets[name], **_label_noise(cell)}
+    parts["training"] = TrainingSettings(**parts["training"]).spec()
     group_spec = canonical(parts)
     spec = {**group_spec, "seed": cell["seed"]}
     design = {axis: cell[axis] for axis in [*DESIGN, *further]}
+    design |= {axis: cell[axis] or 0.0 for axis in OFF_AT_ZERO.intersection(further)}
     stem = (
         f"{slug(name)}-{design['architecture']}-d{design['depth']}"
         f"-w{short_number(design['width'])}-f{short_number(design['fraction'])}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from repatlas.catalogue import ANALYSES, FIGURE_SETTINGS, FIGURES, MEASURES
-from repatlas.study.accepted import accepted
+from repatlas.study.accepted import Schema, accepted, resolved
 from repatlas.study.messages import in_yaml, shown
 from repatlas.study.reruns import RERUNS, reruns
 from repatlas.study.schema import SECTION_MODELS
@@ -27,11 +27,23 @@ def table(name: str) -> str:
     """A Markdown table.
 
     `name` is `study` for the keys of the file itself, `datasets` for those of one data set, the
-    name of a section for its keys, or `measures`, `analyses`, `figures`, `figure_settings`. KeyError otherwise.
+    name of a section for its keys, or `measures`, `measure_options`, `analyses`, `figures`,
+    `figure_settings`. KeyError otherwise.
     """
     if name == "measures":
         rows = [(f"`{m}`", "activations" if needs else "Grams") for m, needs in MEASURES.items()]
         return _markdown(("Measure", "Made from"), rows)
+    if name == "measure_options":
+        head = ("Measure", "Option", "Meaning", "Accepted", "Default")
+        definitions = StudySettings.model_json_schema()["$defs"]
+        options = [
+            (f"`{measure}`", *row[:-1])
+            for measure, about in definitions["MeasureOptions"]["properties"].items()
+            for row in _rows(
+                resolved(about["anyOf"][0], definitions), "measure_options", definitions
+            )
+        ]
+        return _markdown(head, options)
     if name == "analyses":
         analyses = [
             (
@@ -58,8 +70,12 @@ def table(name: str) -> str:
 
 def _keys(name: str) -> list[tuple[str, ...]]:
     schema = StudySettings.model_json_schema()
-    definitions = schema["$defs"]
-    section = schema if name == "study" else definitions[MODELS[name]]
+    section = schema if name == "study" else schema["$defs"][MODELS[name]]
+    return _rows(section, "" if name == "study" else name, schema["$defs"])
+
+
+def _rows(section: Schema, name: str, definitions: Schema) -> list[tuple[str, ...]]:
+    """One row a key of a section; `name` is the section's, "" for the file itself."""
     required = section.get("required", [])
     return [
         (
@@ -67,7 +83,7 @@ def _keys(name: str) -> list[tuple[str, ...]]:
             " ".join(about["description"].split()),
             accepted(about, definitions),
             "(required)" if key in required else _default(about.get("default")),
-            RERUNS[key] if name == "study" else reruns(f"{name}.{key}"),
+            reruns(f"{name}.{key}") if name else RERUNS[key],
         )
         for key, about in section["properties"].items()
     ]

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from repatlas.data.catalogue import describe
 from repatlas.errors import ResourceError
-from repatlas.layers import layers_of, select
+from repatlas.hardware import total_memory
+from repatlas.layers import layers_of, select_present
+from repatlas.memory import check_memory, needed
+from repatlas.study.comparisons import Tile
 from repatlas.study.study import Study
 
 # Stored activations take between this share of their float32 bytes and all of it.
@@ -40,7 +43,7 @@ def disk_bytes(study: Study, results: Path) -> int:
     shapes = {folder: describe(spec).shape for folder, spec in study.datasets.items()}
     for run in study.runs:
         probe, model = study.probes[run.name], run.spec["model"]
-        taps = select(layers_of(model), probe.taps)
+        taps = select_present(layers_of(model), probe.taps)
         stem = f"{run.name}--{probe.id}.manifest.json"
         if not (results / "grams" / stem).exists():
             batches = probe.size // probe.batch_size * probe.passes
@@ -51,11 +54,42 @@ def disk_bytes(study: Study, results: Path) -> int:
     return int(total)
 
 
+def compared_features(study: Study, tile: Tile) -> list[list[int]]:
+    """Numbers of features of the layers that a tile's job compares together: those of one network
+    within it, and those of all networks that are compared with others. None for minibatch CKA,
+    which takes one batch's Gram matrices whatever the sizes."""
+    if tile.measure == "cka_minibatch":
+        return []
+    runs = {study.by_name[name].group: study.by_name[name] for name in tile.runs}
+    sizes = {}
+    for group, run in runs.items():
+        model = run.spec["model"]
+        layers, counts = layers_of(model), features(model, study.shape(run.name))
+        tapped = select_present(layers, study.probes[run.name].taps)
+        compared = set(select_present(layers, tile.layers)) & set(tapped)
+        sizes[group] = [counts[i] for i in tapped], [counts[i] for i in sorted(compared)]
+    across = {k for a, b in tile.pairs if a != b for k in (a, b)}
+    groups = [study.by_name[tile.runs[k]].group for k in sorted(across)]
+    within = [sizes[study.by_name[tile.runs[a]].group][0] for a, b in tile.pairs if a == b]
+    return [max(within, key=sum, default=[]), [size for g in groups for size in sizes[g][1]]]
+
+
+def tile_bytes(study: Study, tile: Tile) -> float:
+    """Memory that the job of a tile takes at its peak, in bytes; 0 for minibatch CKA."""
+    n, together = study.probes[tile.runs[0]].size, compared_features(study, tile)
+    return max((needed(tile.measure, n, sizes) for sizes in together), default=0.0)
+
+
 def check_machine(
-    study: Study, results: Path, gpus: Callable[[], int], free: Callable[[Path], int]
+    study: Study,
+    results: Path,
+    gpus: Callable[[], int],
+    free: Callable[[Path], int],
+    memory: Callable[[], int] = total_memory,
 ) -> None:
     """ResourceError where this machine cannot run the study: a GPU is demanded and there is none,
-    or the disk is too small for the stores. `gpus` and `free` ask the machine."""
+    the disk is too small for the stores, or a measure takes more memory than there is. `gpus`,
+    `free` and `memory` ask the machine."""
     device = study.settings.device
     if device.startswith("cuda") and gpus() == 0:
         raise ResourceError(
@@ -70,3 +104,6 @@ def check_machine(
             f"{available / 1e9:.1f} GB are free for {results}.\nFree some space, or start with "
             f"`--directory` on a larger disk.{hint}"
         )
+    for tile in study.tiles:
+        for sizes in compared_features(study, tile):
+            check_memory(tile.measure, study.probes[tile.runs[0]].size, sizes, memory())

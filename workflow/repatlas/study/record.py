@@ -23,21 +23,24 @@ def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
             **run.design,
             "probe": study.probes[run.name].id,
             "dataset_folder": run.dataset,
+            "probe_folder": study.probes[run.name].dataset,
         }
         for run in study.runs
     ]
     tiles: dict[str, list[str]] = {}
     for tile in study.tiles:
-        tiles.setdefault(tile.measure, []).append(
+        tiles.setdefault(tile.label, []).append(
             f"{results}/similarity/{tile.measure}/{tile.name}.parquet"
         )
     artifacts = {
-        name: {run: f"{results}/{study.artifact(name, run)}" for run in study.by_name}
+        name: {run: f"{results}/{study.artifact(name, run)}" for run in study.analysed(name)}
         for name in study.settings.analyses
         if ANALYSES[name].artifact
     }
     probes = sorted({f"{probe.dataset}-{probe.size}" for probe in study.probes.values()})
-    own = ["network_tables", "similarity_tables", *(f"figure-{name}" for name in study.figures)]
+    own = ["network_tables", "similarity_tables"]
+    own += [f"{name}_table" for name in study.settings.analyses]
+    own += [f"figure-{name}" for name in study.figures]
     jobs = {
         "data": list(study.datasets),
         "probe": probes,
@@ -52,5 +55,6 @@ def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
         "design": list(study.runs[0].design),
         "tiles": tiles,
         "artifacts": artifacts,
+        "prediction_pairs": [list(pair) for pair in study.prediction_pairs],
         "jobs": jobs,
     }

@@ -34,6 +34,7 @@ SECTION_MODELS = {
     "model": "ModelSettings",
     "training": "TrainingSettings",
     "probe": "ProbeSettings",
+    "measure_options": "MeasureOptions",
     "comparisons": "ComparisonSettings",
     **{name: model.__name__ for name, model in ANALYSIS_SECTIONS.items()},
 }

@@ -7,10 +7,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from repatlas.study.fields import Depth, Fraction, Seed, Settings, Share, Width, count
+from repatlas.study.fields import (
+    Depth,
+    Fraction,
+    Seed,
+    Settings,
+    Share,
+    Width,
+    count,
+    one_or_more,
+)
 
 BUILT_IN = ("digits", "cifar10", "cifar100", "mnist", "fashion-mnist")
 OWN = ("folder", "npz")
+PC_THRESHOLD = 0.2
 Pixels = count("pixels")
 
 
@@ -104,6 +114,25 @@ class ModelSettings(Settings):
     """Weight of the new batch in batch normalisation's running statistics (Keras' 0.99 is 0.01)."""
 
 
+class CheckpointSettings(Settings):
+    """When a network in training is saved."""
+
+    steps: one_or_more(count("steps", 0)) | None = None
+    """After which steps; 0 is the initialisation."""
+    epochs: one_or_more(count("epochs")) | None = None
+    """After which epochs."""
+
+    @model_validator(mode="after")
+    def _says_when(self) -> "CheckpointSettings":
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("it names neither `steps` nor `epochs`; name at least one of them")
+        return self
+
+    def spec(self) -> dict[str, list[int]]:
+        """What is named, in order and each once: one way to say each thing."""
+        return {k: sorted(set(v)) for k, v in self.model_dump(exclude_none=True).items()}
+
+
 class TrainingSettings(Settings):
     """How a network is trained. The defaults are the paper's protocol."""
 
@@ -130,6 +159,30 @@ class TrainingSettings(Settings):
     """Arithmetic of forward and backward passes. The paper's is float32."""
     threads: count("threads") = 1
     """CPU threads of a training. Part of the run: another number gives other rounding."""
+    checkpoints: Annotated[
+        CheckpointSettings | None, Field(examples=[{"steps": [0, 1, 10, 30, 100], "epochs": [5]}])
+    ] = None
+    """When the network is saved on its way, for the analysis `dynamics`: after which `steps` (0 is
+    the initialisation), after which `epochs`, or both. No axis of the grid; `overrides` may set
+    it."""
+    pc_penalty: Annotated[float, Field(ge=0)] | None = None
+    """Weight alpha of the penalty on a dominant first principal component (Nguyen et al. 2022);
+    0 = none. Theirs: 0.1, 1 or 10."""
+    pc_threshold: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Share of the variance from which on the first component is penalised. By default 0.2."""
+    colour_jitter: Annotated[float, Field(ge=0, le=2.5)] | None = None
+    """Strength of the random colour jitter of training images (that of SimCLR); 0 = none. Nguyen et
+    al. (2022): 1."""
+
+    def spec(self) -> dict[str, Any]:
+        """The part that decides the training: what is off is the same as what is not there."""
+        spec = self.model_dump() | {"checkpoints": self.checkpoints and self.checkpoints.spec()}
+        spec["colour_jitter"] = spec["colour_jitter"] or None
+        if not self.pc_penalty:
+            spec["pc_penalty"] = spec["pc_threshold"] = None
+        elif self.pc_threshold is None:
+            spec["pc_threshold"] = PC_THRESHOLD
+        return spec
 
 
 class ProbeSettings(Settings):
@@ -153,3 +206,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "model": ModelSettings,
     "training": TrainingSettings,
 }
+# Settings that say what is kept of a network, not what it is: they cannot tell two networks apart.
+NO_AXES = {"checkpoints"}
+# Settings that are off at 0, which is then what they are where nothing is said.
+OFF_AT_ZERO = {"pc_penalty", "colour_jitter"}

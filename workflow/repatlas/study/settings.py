@@ -5,8 +5,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from repatlas.catalogue import ANALYSES, FIGURES, MEASURES
-from repatlas.study.axes import Axes, Changes, Selection
+from repatlas.study.analyses import (
+    DominantExampleSettings,
+    DynamicsSettings,
+    LinearProbeSettings,
+    PredictionSettings,
+    PrincipalComponentSettings,
+)
+from repatlas.study.axes import Axes, Changes, Pair
 from repatlas.study.fields import Name, Scalar, Settings, any_of, count, one_or_more
+from repatlas.study.measures import MeasureOptions
 from repatlas.study.sections import (
     BUILT_IN,
     DatasetSettings,
@@ -28,7 +36,6 @@ def _listed(value: Any) -> Any:
 
 # `auto`, or a list; a single name is accepted as a list of one.
 Figures = Annotated[Literal["auto"] | Figure | list[Figure], BeforeValidator(_listed)]
-Pair = Annotated[list[Selection], Field(min_length=2, max_length=2)]
 
 
 class ComparisonSettings(Settings):
@@ -96,11 +103,23 @@ class StudySettings(Settings):
     on a disk; minibatch CKA never needs them."""
     measures: one_or_more(Measure) = ["cka_minibatch"]
     """Similarity measures; all but cka_minibatch need `keep_activations: true`."""
+    measure_options: MeasureOptions = MeasureOptions()
+    """Options of measures, by measure; a list of them computes the measure once for each."""
     comparisons: ComparisonSettings = ComparisonSettings()
     """Which networks are compared."""
     analyses: any_of(Analysis) = []
     """Analyses beyond similarities, each with its tables and figures; options of one stand in the
     section of its name."""
+    linear_probes: LinearProbeSettings = LinearProbeSettings()
+    """Options of the analysis `linear_probes`."""
+    predictions: PredictionSettings = PredictionSettings()
+    """Options of the analysis `predictions`."""
+    principal_components: PrincipalComponentSettings = PrincipalComponentSettings()
+    """Options of the analysis `principal_components`."""
+    dominant_examples: DominantExampleSettings = DominantExampleSettings()
+    """Options of the analysis `dominant_examples`."""
+    dynamics: DynamicsSettings = DynamicsSettings()
+    """Options of the analysis `dynamics`."""
     figures: Figures = "auto"
     """Names of figures, or `auto`: all that the grid gives data for."""
     figure_settings: dict[Figure, dict[str, Scalar | None]] = {}

@@ -14,16 +14,21 @@ from repatlas.errors import ConfigError, RepatlasError
 from repatlas.naming import canonical, digest
 from repatlas.study.checks import (
     mistakes_in_analyses,
-    mistakes_in_figures,
     mistakes_in_layers,
     mistakes_in_names,
     mistakes_in_runs,
 )
 from repatlas.study.comparisons import Tile, tiles_of
+from repatlas.study.components import mistakes_in_components
+from repatlas.study.dynamics import mistakes_in_dynamics
 from repatlas.study.explain import check_keys, mistakes_in
-from repatlas.study.figures import figures_of
+from repatlas.study.figure_checks import mistakes_in_figures
+from repatlas.study.figures import figures_of, settings_of, tables_of
 from repatlas.study.grid import Run, dataset_folder, dataset_settings, runs_of
+from repatlas.study.measures import Variant, mistakes_in_options, variants
 from repatlas.study.messages import Mistake, StudyError, as_written
+from repatlas.study.predictions import mistakes_in_class_groups, prediction_pairs
+from repatlas.study.probing import mistakes_in_probes
 from repatlas.study.read import lines_of, shown_path
 from repatlas.study.settings import StudySettings
 
@@ -67,6 +72,7 @@ class Study:
             self.runs: list[Run] = runs_of(self.settings)
             self._descriptions = self._describe()
             self.tiles: list[Tile] = []
+            self.prediction_pairs: list[tuple[str, str]] = []
             self._compare()
         except StudyError as error:
             raise ConfigError(_message(error.mistakes, config, files)) from None
@@ -75,20 +81,35 @@ class Study:
         """Fill `tiles`, and stop at whatever the parts of the study do not allow each other."""
         settings, probes = self.settings, self.probes
         mistakes = [*mistakes_in_runs(settings, self.runs, self._descriptions, probes)]
+        sizes = [plan.size for plan in probes.values()]
+        mistakes += mistakes_in_options(settings.measures, settings.measure_options, sizes)
         try:
             ids = {name: plan.id for name, plan in probes.items()}
-            self.tiles = tiles_of(self.runs, ids, settings.measures, settings.comparisons)
+            self.tiles = tiles_of(self.runs, ids, self.measures, settings.comparisons)
         except StudyError as error:
             mistakes += error.mistakes
         else:
             mistakes += mistakes_in_figures(settings, self.runs, self.tiles)
             mistakes += mistakes_in_analyses(settings, self.runs, self.tiles)
+        mistakes += mistakes_in_dynamics(settings, self.runs)
+        mistakes += mistakes_in_components(settings, self.runs)
+        try:
+            self.prediction_pairs = prediction_pairs(settings, self.runs)
+        except StudyError as error:
+            mistakes += error.mistakes
+        mistakes += mistakes_in_class_groups(settings, self.runs, self._descriptions)
+        mistakes += mistakes_in_probes(settings, self.runs, self._descriptions)
         _stop_at([*mistakes, *mistakes_in_layers(settings, self.runs, self.tiles)])
 
     @property
     def name(self) -> str:
         """The study's name and folder."""
         return self.settings.study
+
+    @cached_property
+    def measures(self) -> list[Variant]:
+        """The measures, each with its options."""
+        return variants(self.settings.measures, self.settings.measure_options)
 
     @cached_property
     def by_name(self) -> dict[str, Run]:
@@ -126,16 +147,37 @@ class Study:
         """Names of the figures to draw."""
         return figures_of(self.settings, self.runs, self.tiles)
 
+    def figure_settings(self, figure: str) -> dict[str, Any]:
+        """The settings of a figure that are not its defaults."""
+        return settings_of(self.settings, figure)
+
+    def figure_tables(self, figure: str) -> list[str]:
+        """Files of the tables that a figure is drawn from."""
+        return tables_of(self.settings, figure)
+
+    def shape(self, run: str) -> tuple[int, int, int]:
+        """Channels, height and width of the images that a network sees."""
+        return self._descriptions[self.by_name[run].dataset].shape
+
     def analysis_options(self, analysis: str) -> dict[str, Any]:
         """The options of an analysis as the study sets them; empty for one that has none."""
         section = getattr(self.settings, analysis, None)
         return canonical(section.model_dump()) if section else {}
+
+    def analysed(self, analysis: str) -> list[str]:
+        """Names of the networks that `analysis` makes a file of: all, but for the dynamics those
+        alone that are saved on their way."""
+        if analysis != "dynamics":
+            return list(self.by_name)
+        return [run.name for run in self.runs if "checkpoints" in run.spec["training"]]
 
     def artifact(self, analysis: str, run: str) -> str:
         """Path, below the results folder, of what `analysis` makes of the network `run`. Its name
         ends in the digest of the options, and of the probe where that matters."""
         about = ANALYSES[analysis]
         spec = {"options": self.analysis_options(analysis)}
+        if about.needs:
+            spec["needs"] = {name: self.analysis_options(name) for name in about.needs}
         if about.probed:
             spec["probe"] = self.probes[run].id
         return f"analysis/{analysis}/{run}--{digest(spec)}{about.artifact}"

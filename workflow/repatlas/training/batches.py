@@ -2,7 +2,8 @@
 
 The transforms are those of the paper's code: reflect-pad, random crop back to size, horizontal
 flip with probability 1/2, pixels / 255 with no further normalisation. Each image draws its own
-offset and flip, as torchvision's per-image RandomCrop and RandomHorizontalFlip do.
+offset and flip, as torchvision's per-image RandomCrop and RandomHorizontalFlip do. Colour jitter,
+where a run asks for it, comes last.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repatlas.training import colour
 from repatlas.training.seeds import generator
 
 
@@ -26,6 +28,7 @@ class TrainingBatches:
     flip : flip each image left to right with probability 1/2
     seed : the run's seed
     device : where the images live and the batches are made
+    colour_jitter : strength of the colour jitter; 0 = none
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class TrainingBatches:
         flip: bool,
         seed: int,
         device: torch.device,
+        colour_jitter: float = 0,
     ):
         pad = crop_padding
         self.height, self.width = images.shape[2:]
@@ -46,7 +50,7 @@ class TrainingBatches:
         self.images = torch.from_numpy(padded).to(device)
         self.labels = torch.from_numpy(np.asarray(labels, dtype=np.int64)).to(device)
         self.batch_size, self.pad, self.flip, self.seed = batch_size, pad, flip, seed
-        self.device = device
+        self.device, self.colour_jitter = device, colour_jitter
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -70,13 +74,20 @@ class TrainingBatches:
             offsets[:, 1:] + torch.arange(self.width),
         )
         order, rows, columns = (t.to(self.device) for t in (order, rows, columns))
+        colours = None
+        if self.colour_jitter:
+            # A stream of its own: the other draws are the same with it and without.
+            colours = colour.draw(n, self.colour_jitter, generator(self.seed, "colour", epoch))
         for start in range(0, n, self.batch_size):
             batch = slice(start, start + self.batch_size)
             chosen = order[batch]
             pixels = self.images[
                 chosen[:, None, None], rows[batch][:, :, None], columns[batch][:, None, :]
             ]
-            yield pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255), self.labels[chosen]
+            images = pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+            if colours is not None:
+                images = colour.jitter(images, colours.part(batch))
+            yield images, self.labels[chosen]
 
 
 def as_input(images: np.ndarray, device: torch.device) -> Tensor:

@@ -1,7 +1,8 @@
 """Train one network from its spec and leave the whole record of it in one folder.
 
 Files of a run: spec.json, model.pt (final weights), curve.csv (a row an epoch), test_logits.npy,
-status.json and hardware.json. A run that diverges leaves them all too: it ends as a status with a
+status.json and hardware.json, and where the spec asks for checkpoints the folder trajectory with
+its index trajectory.json. A run that diverges leaves them all too: it ends as a status with a
 reason, because one bad network must not cost the study.
 """
 
@@ -11,6 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,11 @@ from repatlas.training.batches import TrainingBatches
 from repatlas.training.device import describe
 from repatlas.training.evaluate import logits, score
 from repatlas.training.optimiser import Optimiser
+from repatlas.training.principal_component import PrincipalComponentPenalty
+from repatlas.training.progress import Progress
 from repatlas.training.seeds import generator
+from repatlas.training.trajectory import Trajectory
+from repatlas.trajectory import FOLDER, planned_steps
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +47,6 @@ CURVE = [
     "test_accuracy",
 ]
 RESUME_EVERY = 60.0  # seconds of training that a kill may cost
-REPORT_EVERY = 20.0  # seconds between progress lines
 
 
 class Training:
@@ -52,9 +57,12 @@ class Training:
     spec : the run's spec (canonical mapping with `data`, `model`, `training` and `seed`)
     dataset : the loaded data set that `spec["data"]` names
     device : where to compute
+    scratch : where checkpoints on the way are gathered; without it none are saved
     """
 
-    def __init__(self, spec: Mapping, dataset: Dataset, device: torch.device):
+    def __init__(
+        self, spec: Mapping, dataset: Dataset, device: torch.device, scratch: Path | None = None
+    ):
         self.spec, self.settings, self.device = spec, spec["training"], device
         data = spec["data"]
         chosen = subset(dataset, data["fraction"])
@@ -72,6 +80,7 @@ class Training:
             self.settings["flip"],
             spec["seed"],
             device,
+            self.settings.get("colour_jitter", 0),
         )
         if len(self.batches) == 0:
             raise DataError(
@@ -86,6 +95,12 @@ class Training:
             generator(spec["seed"], "initialisation"),
         ).to(device=device, memory_format=torch.channels_last)
         self.optimiser = Optimiser(self.network, self.settings)
+        self.penalty = self._penalty()
+        self.trajectory: Trajectory | None = None
+        if scratch and (
+            steps := planned_steps(self.settings.get("checkpoints"), len(self.batches))
+        ):
+            self.trajectory = Trajectory(scratch / FOLDER, steps, len(self.batches))
         self.epoch = 0
         self.curve: list[dict] = []
         self.reason: str | None = None
@@ -97,6 +112,23 @@ class Training:
             return dataset.train_images[chosen], dataset.train_labels[chosen]
         return dataset.test_images, dataset.test_labels
 
+    def _penalty(self) -> PrincipalComponentPenalty | None:
+        strength = self.settings.get("pc_penalty")
+        if not strength:
+            return None
+        return PrincipalComponentPenalty(
+            self.network,
+            self.spec["model"],
+            strength,
+            self.settings["pc_threshold"],
+            self.spec["seed"],
+        )
+
+    @property
+    def step(self) -> int:
+        """Steps of all whole epochs so far."""
+        return self.epoch * len(self.batches)
+
     def run_epoch(self) -> None:
         """Train one epoch, evaluate where the protocol says so, and add a row to the curve."""
         rate = self.optimiser.start_epoch(self.epoch)
@@ -104,20 +136,25 @@ class Training:
         # Sums stay on the device: reading them is a host synchronisation, done once an epoch.
         total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
-        for images, labels in self.batches.epoch(self.epoch):
-            self.optimiser.sgd.zero_grad(set_to_none=True)
-            with self._precision():
-                output = self.network(images)
-            loss = functional.cross_entropy(output.float(), labels)
-            loss.backward()
-            self.optimiser.sgd.step()
-            total_loss += loss.detach() * len(labels)
-            correct += (output.detach().argmax(1) == labels).sum()
+        if self.trajectory is not None and self.epoch == 0:
+            self.trajectory.begin(self.network)
+        with self.penalty.watching() if self.penalty else nullcontext():
+            for number, (images, labels) in enumerate(self.batches.epoch(self.epoch)):
+                self.optimiser.sgd.zero_grad(set_to_none=True)
+                with self._precision():
+                    output = self.network(images)
+                loss = functional.cross_entropy(output.float(), labels)
+                (loss + self.penalty.take() if self.penalty else loss).backward()
+                self.optimiser.sgd.step()
+                if self.trajectory is not None:
+                    self.trajectory.reached(self.step + number + 1, self.network)
+                total_loss += loss.detach() * len(labels)
+                correct += (output.detach().argmax(1) == labels).sum()
         examples = len(self.batches) * self.batches.batch_size
         self.epoch += 1
         row = dict.fromkeys(CURVE, math.nan) | {
             "epoch": self.epoch,
-            "step": self.epoch * len(self.batches),
+            "step": self.step,
             "learning_rate": rate,
             "train_loss": total_loss.item() / examples,
             "train_accuracy": correct.item() / examples,
@@ -144,19 +181,29 @@ class Training:
 
     def state(self, identity: dict) -> dict:
         """Everything that goes on after an interruption needs. `identity` says whose it is."""
-        return {
+        state = {
             "identity": identity,
             "epoch": self.epoch,
             "curve": self.curve,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state(),
         }
+        return state | ({"penalty": self.penalty.state()} if self.penalty else {})
+
+    def can_restore(self, state: dict | None) -> bool:
+        """Whether there is a state, and every checkpoint that was saved until then is here."""
+        if state is None:
+            return False
+        done = state["epoch"] * len(self.batches)
+        return self.trajectory is None or self.trajectory.is_whole(done)
 
     def restore(self, state: dict) -> None:
         """Go on from :meth:`state`; the random streams need no state (see `seeds`)."""
         self.epoch, self.curve = state["epoch"], state["curve"]
         self.network.load_state_dict(state["network"])
         self.optimiser.restore(state["optimiser"])
+        if self.penalty:
+            self.penalty.restore(state["penalty"])
 
 
 def train(
@@ -171,16 +218,17 @@ def train(
     """Train the network of `spec` and write its record into `folder`; return its status.
 
     `scratch` keeps the resume checkpoint, which counts only for the same spec, the same `code`
-    (digest of the training code) and the same data; it is removed when the record is complete.
+    (digest of the training code) and the same data, and the checkpoints on the way; they are
+    removed when the record is complete.
     """
     identity = {"spec": _plain(spec), "code": code, "data": dataset.checksum}
-    training = Training(spec, dataset, device)
+    training = Training(spec, dataset, device, scratch)
     resume = scratch / "resume.pt"
     state = checkpoint.load_resume(resume, identity, device)
-    if state is not None:
+    if training.can_restore(state):
         training.restore(state)
         log.info("%s: continues after epoch %d", name, training.epoch)
-    progress = _Progress(name, training)
+    progress = Progress(name, training)
     scratch.mkdir(parents=True, exist_ok=True)
     saved = time.monotonic()
     while not training.finished:
@@ -191,6 +239,8 @@ def train(
             saved = time.monotonic()
     status = _record(training, spec, folder, device)
     resume.unlink(missing_ok=True)
+    if training.trajectory is not None:
+        training.trajectory.clear()
     return status
 
 
@@ -206,7 +256,7 @@ def _record(training: Training, spec: Mapping, folder: Path, device: torch.devic
         "status": "completed" if ok else "diverged",
         "reason": training.reason or "",
         "epochs": training.epoch,
-        "steps": training.epoch * len(training.batches),
+        "steps": training.step,
         "train_examples": len(training.batches.labels),
         "train_loss": _finite(training.curve[-1]["train_loss"]),
         "train_accuracy": training.curve[-1]["train_accuracy"] if ok else None,
@@ -220,6 +270,8 @@ def _record(training: Training, spec: Mapping, folder: Path, device: torch.devic
     _write_array(folder / "test_logits.npy", values)
     write_text(folder / "curve.csv", _csv(training.curve))
     write_json(folder / "hardware.json", describe(device))
+    if training.trajectory is not None:
+        training.trajectory.hand_over(training.step, folder)
     write_json(folder / "status.json", status)
     return status
 
@@ -246,30 +298,3 @@ def _csv(rows: list[dict]) -> str:
         for row in rows
     )
     return out.getvalue()
-
-
-class _Progress:
-    """Progress lines with the time left, no more often than every `REPORT_EVERY` seconds."""
-
-    def __init__(self, name: str, training: Training):
-        self.name, self.training = name, training
-        self.start, self.first_epoch, self.last = time.monotonic(), training.epoch, 0.0
-
-    def report(self) -> None:
-        now, done = time.monotonic(), self.training.epoch
-        if now - self.last < REPORT_EVERY and not self.training.finished:
-            return
-        self.last = now
-        left = (now - self.start) / (done - self.first_epoch)
-        left *= self.training.settings["epochs"] - done
-        row = self.training.curve[-1]
-        tested = next((r for r in reversed(self.training.curve) if r["test_accuracy"] >= 0), None)
-        log.info(
-            "%s: epoch %d/%d, training loss %.3f%s, about %s left",
-            self.name,
-            done,
-            self.training.settings["epochs"],
-            row["train_loss"],
-            f", test accuracy {100 * tested['test_accuracy']:.1f} %" if tested else "",
-            f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s",
-        )

@@ -1,0 +1,481 @@
+"""Predictions of groups of networks with known differences, and with none."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from repatlas.analysis import explained
+from repatlas.analysis.design import Grid
+from repatlas.analysis.dispersion import disagreement, dispersion, permutation_test
+from repatlas.analysis.dividing import dividing_examples, images_of
+from repatlas.analysis.explained import explained_by_class
+from repatlas.analysis.prediction_tables import Options, prediction_tables
+from repatlas.analysis.predictions import Architecture, read_architecture
+from repatlas.analysis.significance import adjust, holm_sidak, spreads, welch
+from repatlas.analysis.statistics import bootstrap_interval
+from repatlas.errors import StoreError
+from scipy import stats
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+CLASSES = 10
+LABELS = np.arange(200) % CLASSES
+OPTIONS = Options({"low": [0, 1, "2"], "other": ["cat"]}, least_seeds=5, examples=4, seed=0)
+
+
+def architecture(name, p, n, rng, labels=LABELS):
+    """n networks that are right about example i with probability p[i]; else one class further."""
+    right = rng.random((n, len(labels))) < p
+    classes = tuple(str(k) for k in range(int(labels.max()) + 1))
+    predicted = np.where(right, labels, (labels + 1) % len(classes)).astype(np.uint8)
+    return Architecture(name, "made", predicted, labels, classes, 0)
+
+
+def grid_of(*groups):
+    rows = [
+        {"run": f"{g}-s{s}", "group": g, "depth": d, "seed": s, "dataset_folder": "made"}
+        for d, g in enumerate(groups)
+        for s in range(2)
+    ]
+    return Grid(pd.DataFrame(rows), ["depth", "seed"], {})
+
+
+def tables_of(a, b, options=OPTIONS):
+    pair = (a.group, b.group)
+    return prediction_tables(grid_of(*pair), {a.group: a, b.group: b}, [pair], options)
+
+
+# --- tests and their number -----------------------------------------------------------------------
+
+
+def test_holm_sidak_steps_down_in_order_of_p():
+    adjusted = holm_sidak([0.04, 0.01, np.nan, 0.02, 0.03])
+    expected = [1 - 0.97**2, 1 - 0.99**4, np.nan, 1 - 0.98**3, 1 - 0.97**2]
+    # Of the last, 0.04 itself is below its predecessor's value, which it inherits.
+    np.testing.assert_allclose(adjusted, expected, rtol=1e-12)
+
+
+def test_holm_sidak_keeps_what_is_small_and_what_is_large():
+    np.testing.assert_allclose(holm_sidak([1e-30, 1.0]), [2e-30, 1.0], rtol=1e-9)
+    assert holm_sidak([]).shape == (0,)
+    assert np.isnan(holm_sidak([np.nan])).all()
+
+
+def test_families_are_corrected_each_on_its_own():
+    table = pd.DataFrame({"pair": ["x", "y", "x"], "p": [0.01, 0.01, 0.5]})
+    np.testing.assert_allclose(adjust(table, ["pair"]), [1 - 0.99**2, 0.01, 0.5])
+
+
+def test_welch_is_scipy_s():
+    rng = np.random.default_rng(0)
+    for n_a, n_b, spread in ((4, 5, 1.0), (20, 7, 0.1), (3, 3, 5.0)):
+        a, b = rng.normal(0.9, 0.02, n_a), rng.normal(0.88, 0.02 * spread, n_b)
+        found, theirs = welch(a, b, 3), stats.ttest_ind(a, b, equal_var=False)
+        interval = theirs.confidence_interval(0.95)
+        assert found["difference"] == pytest.approx(a.mean() - b.mean())
+        assert [found[k] for k in ("low", "high", "t", "df", "p")] == pytest.approx(
+            [interval.low, interval.high, theirs.statistic, theirs.df, theirs.pvalue], rel=1e-9
+        )
+
+
+def test_too_few_networks_are_not_tested():
+    for a, b, reason in ((2, 2, "n=2"), (3, 20, "n=3 and 20"), (0, 0, "n=0")):
+        found = welch(np.linspace(0, 1, a), np.linspace(0, 0.5, b), 5)
+        assert found["reason"] == f"not tested: {reason}"
+        assert np.isnan([found[k] for k in ("low", "high", "t", "df", "p")]).all()
+
+
+def test_networks_that_do_not_vary_are_not_tested():
+    found = welch(np.full(8, 0.9), np.full(8, 0.8), 5)
+    assert found["reason"] == "not tested: no spread over seeds"
+    assert np.isnan(found["p"])
+    assert found["difference"] == pytest.approx(0.1)
+    assert welch(np.full(8, 0.9), np.linspace(0.8, 0.9, 8), 5)["reason"] == ""
+
+
+def test_spreads_are_those_of_each_column():
+    values = np.random.default_rng(0).random((7, 3))
+    found = spreads(values)
+    for k, column in enumerate(values.T):
+        assert (found["low"][k], found["high"][k]) == pytest.approx(bootstrap_interval(column))
+        assert found["sd"][k] == pytest.approx(column.std(ddof=1))
+    assert np.isnan(spreads(values[:1])["sd"]).all()
+    assert np.isnan(spreads(values[:0])["mean"]).all()
+
+
+# --- groups with a known difference, and with none ------------------------------------------------
+
+
+def test_the_class_that_differs_is_found_and_no_other():
+    rng = np.random.default_rng(1)
+    p = np.full(200, 0.8)
+    worse = np.where(LABELS == 3, 0.6, p)
+    made = tables_of(architecture("x", p, 20, rng), architecture("y", worse, 20, rng))
+    classes = made.classes
+    assert classes.loc[classes["p_adjusted"] < 0.05, "class"].tolist() == ["3"]
+    found = classes[classes["class"] == "3"].iloc[0]
+    assert found["low"] < 0.2 < found["high"]
+    pair = made.pairs.iloc[0]
+    assert (pair["classes_tested"], pair["classes_different"]) == (10, 1)
+    assert pair["dispersion_p_adjusted"] < 0.01
+    assert made.groups["p_adjusted"].min() > 0.05  # classes 0, 1 and 2
+
+
+def test_where_nothing_differs_the_family_wise_error_is_held():
+    rng = np.random.default_rng(2)
+    p = rng.beta(4, 1, 200)
+    members = [k == LABELS for k in range(CLASSES)]
+    repeats, found, overall = 400, 0, 0
+    for _ in range(repeats):
+        a, b = (architecture(name, p, 20, rng) for name in "xy")
+        sides = a.accuracy_by(members).T, b.accuracy_by(members).T
+        values = [welch(x, y, 5)["p"] for x, y in zip(*sides, strict=True)]
+        found += np.nanmin(holm_sidak(values)) < 0.05
+        overall += welch(a.correct.mean(axis=1), b.correct.mean(axis=1), 5)["p"] < 0.05
+    # Four standard errors of a share of .05 around it, one-sided for the step-down bound.
+    margin = 4 * np.sqrt(0.05 * 0.95 / repeats)
+    assert 0.01 < found / repeats < 0.05 + margin
+    assert abs(overall / repeats - 0.05) < margin
+
+
+def test_the_permutation_test_is_exact_where_nothing_differs():
+    rng = np.random.default_rng(3)
+    p = rng.beta(4, 1, 100)
+    labels = LABELS[:100]
+    repeats = 200
+    small = sum(
+        permutation_test(*(architecture(name, p, 8, rng, labels) for name in "xy"), 0)["p"] < 0.1
+        for _ in range(repeats)
+    )
+    assert abs(small / repeats - 0.1) < 4 * np.sqrt(0.1 * 0.9 / repeats)
+
+
+def test_too_few_seeds_leave_no_p_value_anywhere():
+    rng = np.random.default_rng(4)
+    made = tables_of(*(architecture(name, np.full(200, 0.5), 2, rng) for name in "xy"))
+    for table in (made.classes, made.groups, made.pairs):
+        assert (table["reason"] == "not tested: n=2").all()
+        columns = [c for c in table.columns if c == "p" or "_p" in c or c.startswith("p_")]
+        assert table[columns].isna().all(axis=None)
+    pair = made.pairs.iloc[0]
+    assert np.isnan([pair["disagreement_between_low"], pair["accuracy_a_low"]]).all()
+    assert pair["half"] == 1
+    assert 0 < pair["disagreement_between"] < 1
+
+
+def test_an_architecture_whose_networks_all_failed_is_a_row_of_undefined_values():
+    rng = np.random.default_rng(5)
+    made = tables_of(*(architecture(n, np.full(200, 0.5), k, rng) for n, k in (("x", 6), ("y", 0))))
+    pair = made.pairs.iloc[0]
+    assert pair["reason"] == "not tested: n=6 and 0"
+    assert np.isnan(
+        [pair["difference"], pair["disagreement_between"], pair["correlation_between"]]
+    ).all()
+    assert made.dividing.empty
+    assert made.examples.loc[made.examples["group"] == "y", "accuracy"].isna().all()
+
+
+def test_tables_name_both_designs_and_the_groups_that_the_data_have():
+    rng = np.random.default_rng(6)
+    made = tables_of(*(architecture(name, np.full(200, 0.7), 6, rng) for name in "xy"))
+    for table in (made.classes, made.groups, made.pairs, made.dividing):
+        assert table.columns[:4].tolist() == ["group_a", "depth_a", "group_b", "depth_b"]
+    assert made.groups["class_group"].tolist() == ["low"]  # no class is called cat
+    assert made.groups["examples"].tolist() == [60]
+    assert made.classes["examples"].sum() == 200
+    assert len(made.examples) == 400
+
+
+# --- examples -------------------------------------------------------------------------------------
+
+
+def test_halves_are_disjoint_whole_and_drawn_once():
+    for n in (0, 1, 2, 7, 20):
+        own = architecture("x", np.full(200, 0.5), n, np.random.default_rng(0))
+        selection, confirmation = own.halves
+        assert sorted([*selection, *confirmation]) == list(range(n))
+        assert len(selection) == n // 2
+    again = architecture("x", np.full(200, 0.5), 20, np.random.default_rng(1))
+    np.testing.assert_array_equal(own.halves[0], again.halves[0])
+    other = architecture("y", np.full(200, 0.5), 20, np.random.default_rng(1))
+    assert not np.array_equal(own.halves[0], other.halves[0])
+
+
+def made_halves(name, selection, confirmation, n=8):
+    """An architecture with the given accuracies on example 0 in its halves, else always right."""
+    own = architecture(name, np.ones(200), n, np.random.default_rng(0))
+    predicted = own.predicted.copy()
+    for chosen, accuracy in zip(own.halves, (selection, confirmation), strict=True):
+        wrong = chosen[: round((1 - accuracy) * len(chosen))]
+        predicted[wrong, 0] = 1
+    return Architecture(name, "made", predicted, LABELS, own.classes, 0)
+
+
+def test_dividing_examples_report_networks_that_did_not_choose_them():
+    a, b = made_halves("x", 1.0, 0.5), made_halves("y", 0.25, 0.75)
+    found = dividing_examples(a, b, 5)
+    assert len(found) == 1  # no other example differs, and none favours b
+    row = found.iloc[0]
+    assert (row["favours"], row["rank"], row["example"], row["label"]) == ("a", 1, 0, 0)
+    assert row["accuracy_a_selection"] == 1.0
+    assert row["accuracy_b_selection"] == 0.25
+    assert row["accuracy_a_confirmation"] == 0.5
+    assert row["accuracy_b_confirmation"] == 0.75
+    assert row["difference_selection"] == 0.75
+    assert row["difference_confirmation"] == -0.25
+    assert (row["n_a_selection"], row["n_b_confirmation"]) == (4, 4)
+    assert dividing_examples(b, a, 5).iloc[0]["favours"] == "b"
+
+
+def test_a_real_lead_is_confirmed_and_a_chance_one_is_not():
+    rng = np.random.default_rng(7)
+    p = np.full(200, 0.5)
+    known = np.where(np.arange(200) < 4, 0.95, p), np.where(np.arange(200) < 4, 0.05, p)
+    real = dividing_examples(
+        *(architecture(n, q, 20, rng) for n, q in zip("xy", known, strict=True)), 4
+    )
+    ahead = real[real["favours"] == "a"]
+    assert sorted(ahead["example"]) == [0, 1, 2, 3]
+    assert ahead["difference_confirmation"].min() > 0.5
+    chance = dividing_examples(*(architecture(n, p, 20, rng) for n in "xy"), 8)
+    lead = np.where(chance["favours"] == "a", 1, -1)
+    assert (lead * chance["difference_selection"]).mean() > 0.4
+    assert abs((lead * chance["difference_confirmation"]).mean()) < 0.15
+
+
+def test_images_are_those_of_the_examples_each_once():
+    images = np.arange(3 * 2 * 4 * 4, dtype=np.uint8).reshape(3, 2, 4, 4)
+    data = {"made": SimpleNamespace(test_images=images)}
+    wanted = pd.DataFrame({"dataset_folder": "made", "example": [2, 0, 2]})
+    table = images_of(wanted, data)
+    assert table["example"].tolist() == [2, 0]
+    row = table.iloc[0]
+    shape = [row["channels"], row["height"], row["width"]]
+    np.testing.assert_array_equal(np.frombuffer(row["pixels"], np.uint8).reshape(shape), images[2])
+
+
+def test_between_equals_within_only_where_nothing_differs():
+    rng = np.random.default_rng(8)
+    p = rng.beta(2, 1, 200)
+    a, same = (architecture(n, p, 20, rng) for n in "xy")
+    other = architecture("z", rng.permutation(p), 20, rng)
+    alike, different = dispersion(a, same, 0), dispersion(a, other, 0)
+    assert alike["half"] == 10
+    assert alike["sd_between"] == pytest.approx(alike["sd_within_a"], rel=0.1)
+    # Binomial sampling alone: sd of a difference of two shares of 10.
+    expected = np.sqrt((2 * p * (1 - p) / 10).mean())
+    assert alike["sd_within_a"] == pytest.approx(expected, rel=0.1)
+    assert different["sd_between"] > 1.5 * different["sd_within_a"]
+    assert different["correlation_between"] < 0.3 < different["correlation_within_a"]
+
+
+def test_disagreement_is_the_mean_over_pairs_of_different_networks():
+    rng = np.random.default_rng(9)
+    a, b = (
+        architecture("x", np.full(200, 0.6), 5, rng),
+        architecture("y", np.full(200, 0.8), 4, rng),
+    )
+    found = disagreement(a, b, 0)
+
+    def mean(x, y):
+        return np.mean(
+            [
+                (p != q).mean()
+                for i, p in enumerate(x)
+                for j, q in enumerate(y)
+                if x is not y or i != j
+            ]
+        )
+
+    between = mean(a.predicted, b.predicted)
+    within = mean(a.predicted, a.predicted), mean(b.predicted, b.predicted)
+    assert found["disagreement_between"] == pytest.approx(between)
+    assert found["disagreement_within_a"] == pytest.approx(within[0])
+    assert found["disagreement_within_b"] == pytest.approx(within[1])
+    assert found["excess"] == pytest.approx(between - np.mean(within))
+    for key in ("disagreement_between", "disagreement_within_a", "excess"):
+        assert found[f"{key}_low"] < found[key] < found[f"{key}_high"]
+
+
+# --- the share explained by class -----------------------------------------------------------------
+
+
+def full_design(right_a, right_b, n_a, n_b, classes):
+    """The design matrix of model B (and with one class of A), a row an example and architecture."""
+    examples = np.eye(len(classes))
+    shifts = np.eye(int(classes.max()) + 1)[classes]
+    design = np.block([[examples, np.zeros_like(shifts)], [examples, shifts]])
+    return (
+        design,
+        np.r_[right_a, right_b],
+        np.r_[np.full(len(classes), n_a), np.full(len(classes), n_b)],
+    )
+
+
+def irls(design, right, n):
+    """Logistic regression by iteratively reweighted least squares on the full design matrix."""
+    beta = np.zeros(design.shape[1])
+    for _ in range(100):
+        p = expit(design @ beta)
+        weight = n * p * (1 - p)
+        step = np.linalg.lstsq(
+            (design.T * weight) @ design, design.T @ (right - n * p), rcond=None
+        )[0]
+        beta += step
+        if np.abs(step).max() < 1e-12:
+            break
+    return expit(design @ beta)
+
+
+@pytest.fixture(scope="module")
+def counted():
+    """Right answers of 6 and 9 networks, none all right or all wrong, on examples of 3 classes."""
+    rng = np.random.default_rng(10)
+    classes = rng.integers(3, size=90)
+    odds = rng.normal(0, 1.5, 90)
+    right = (
+        rng.binomial(6, expit(odds)),
+        rng.binomial(9, expit(odds + np.array([-1, 0.3, 1.5])[classes])),
+    )
+    mixed = (sum(right) > 0) & (sum(right) < 15)
+    return *(r[mixed] for r in right), 6, 9, classes[mixed]
+
+
+@pytest.mark.parametrize("model", ["a", "b"])
+def test_nested_models_are_those_of_the_full_design(counted, model):
+    *data, classes = counted
+    design, right, n = full_design(*data, classes if model == "b" else np.zeros_like(classes))
+    p = irls(design, right, n)
+    found = explained_by_class(*counted)
+    assert found[f"mse_{model}"] == pytest.approx(
+        (right * (1 - p) ** 2 + (n - right) * p**2).sum() / n.sum(), rel=1e-9
+    )
+    likelihood = (right * np.log(p) + (n - right) * np.log1p(-p)).sum()
+    assert found[f"aic_{model}"] == pytest.approx(2 * design.shape[1] - 2 * likelihood, rel=1e-9)
+
+
+def test_model_b_is_scikit_learn_s(counted):
+    right_a, right_b, n_a, n_b, classes = counted
+    design, right, n = full_design(*counted)
+    rows = np.concatenate([design, design])
+    outcome = np.repeat([1, 0], len(design))
+    model = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=10_000)
+    model.fit(rows, outcome, sample_weight=np.r_[right, n - right])
+    odds_a, odds_b, cell, _ = explained.shifted(explained.Counts(*counted[:4]), classes)
+    ours = {}
+    keys = np.unique(classes * 1000 + explained.Counts(*counted[:4]).cell_of)
+    for key, x, y in zip(keys, odds_a, odds_b, strict=True):
+        ours[key] = expit([x, y])
+    mine = np.array([ours[k] for k in classes * 1000 + explained.Counts(*counted[:4]).cell_of])
+    theirs = model.predict_proba(design)[:, 1].reshape(2, -1).T
+    np.testing.assert_allclose(mine, theirs, atol=1e-4)
+
+
+def planted(by, n, rng):
+    """Right answers of 2 x n networks on 600 examples whose difference lies in `by`."""
+    classes = np.arange(600) % CLASSES
+    odds = rng.normal(1, 1.5, 600)
+    shift = {
+        "class": np.linspace(-2, 2, CLASSES)[classes],
+        "example": rng.permutation(np.linspace(-2, 2, 600)),
+    }[by]
+    return rng.binomial(n, expit(odds)), rng.binomial(n, expit(odds + shift)), n, n, classes
+
+
+def test_a_difference_by_class_is_explained_by_class():
+    found = explained_by_class(*planted("class", 500, np.random.default_rng(11)))
+    assert found["v2"] > 0.95
+    assert found["v2"] == pytest.approx(found["v2_ceiling"], abs=0.02)
+    assert found["v2_chance"] < 0.05
+    assert found["aic_b"] < min(found["aic_a"], found["aic_c"])
+
+
+def test_a_difference_by_example_is_not():
+    found = explained_by_class(*planted("example", 500, np.random.default_rng(12)))
+    assert abs(found["v2"]) < 0.05
+    assert found["v2"] == pytest.approx(found["v2_chance"], abs=0.03)
+    assert found["aic_c"] < min(found["aic_a"], found["aic_b"])
+
+
+def test_few_networks_lower_the_share_as_the_ceiling_says():
+    """Model C fits the noise of few networks: even a pure class difference stays below 1."""
+    found = explained_by_class(*planted("class", 5, np.random.default_rng(13)))
+    assert found["v2"] < 0.8
+    assert found["v2"] == pytest.approx(found["v2_ceiling"], abs=0.1)
+
+
+def test_seeds_that_differ_by_class_are_no_difference_between_architectures():
+    """Every network has a class that it fails in: v2 is large, and as large with any networks."""
+    rng = np.random.default_rng(15)
+    fails = rng.integers(CLASSES, size=8)
+    correct = (fails[:, None] != LABELS).astype(float)
+    a, b = correct[:4], correct[4:]
+    found = explained_by_class(a.sum(axis=0), b.sum(axis=0), 4, 4, LABELS)
+    assert found["v2"] > 0.9
+    assert found["v2_chance"] < 0.2
+    assert explained.exchanged_networks(a, b, LABELS) == pytest.approx(found["v2"], abs=0.05)
+
+
+def test_no_difference_at_all_has_no_share():
+    right = np.array([0, 3, 5, 5])
+    found = explained_by_class(right, right, 5, 5, np.array([0, 0, 1, 1]))
+    assert np.isnan(found["v2"])
+    assert found["mse_a"] == pytest.approx(found["mse_c"])
+
+
+def test_a_class_that_one_architecture_always_gets_right_is_fitted():
+    """The likelihood has no maximum at a finite shift; its limit is what is fitted."""
+    right_a, right_b = np.array([0, 2, 3, 1]), np.array([4, 4, 2, 1])
+    found = explained_by_class(right_a, right_b, 4, 4, np.array([0, 0, 1, 1]))
+    assert np.isfinite([found[k] for k in ("v2", "mse_b", "aic_b", "aic_c")]).all()
+    # In class 0, b is right whenever a is: the fit has the data's own shares there.
+    likelihood = 4 * np.log(0.5)
+    others = explained_by_class(right_a[2:], right_b[2:], 4, 4, np.array([0, 0]))
+    assert found["aic_b"] - others["aic_b"] == pytest.approx(2 * 3 - 2 * likelihood, abs=1e-6)
+
+
+def test_the_cost_does_not_grow_with_examples_that_are_alike(counted):
+    many = [np.tile(x, 50) if isinstance(x, np.ndarray) else x for x in counted]
+    once, often = explained_by_class(*counted), explained_by_class(*many)
+    assert often["v2"] == pytest.approx(once["v2"])
+    assert len(explained.Counts(*many[:4]).cells) == len(explained.Counts(*counted[:4]).cells)
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def networks(tmp_path):
+    rng = np.random.default_rng(14)
+    runs = pd.DataFrame({"run": ["r0", "r1", "r2"], "group": "g"})
+    for k, run in enumerate(runs["run"]):
+        (tmp_path / run).mkdir()
+        np.save(tmp_path / run / "test_logits.npy", rng.random((200, 10), dtype=np.float32))
+        state = "diverged" if k == 1 else "completed"
+        (tmp_path / run / "status.json").write_text(json.dumps({"status": state}))
+    data = SimpleNamespace(test_labels=LABELS, classes=tuple("0123456789"))
+    return tmp_path, runs, ("made", data)
+
+
+def test_architectures_are_read_without_failed_networks(networks):
+    folder, runs, data = networks
+    own = read_architecture("g", runs, folder, data, 0)
+    assert own.predicted.shape == (2, 200)
+    last = np.load(folder / "r2" / "test_logits.npy")
+    np.testing.assert_array_equal(own.predicted[1], last.argmax(axis=1))
+    assert own.correct[1].mean() == pytest.approx((last.argmax(axis=1) == LABELS).mean())
+
+
+def test_logits_that_do_not_fit_the_test_set_are_refused(networks):
+    folder, runs, data = networks
+    np.save(folder / "r0" / "test_logits.npy", np.zeros((100, 10)))
+    with pytest.raises(StoreError, match=r"r0.*shape \(100, 10\); the test set has 200 examples"):
+        read_architecture("g", runs, folder, data, 0)
+    (folder / "r0" / "test_logits.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(StoreError, match="is damaged"):
+        read_architecture("g", runs, folder, data, 0)
+    (folder / "r0" / "test_logits.npy").unlink()
+    with pytest.raises(StoreError, match="is missing"):
+        read_architecture("g", runs, folder, data, 0)

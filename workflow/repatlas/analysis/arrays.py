@@ -1,0 +1,27 @@
+"""Artifacts that hold arrays: one .npz file a network, whole or absent."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repatlas.errors import StoreError
+from repatlas.files import whole_file
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays, numbers and texts by name."""
+    with whole_file(path) as partial, open(partial, "wb") as handle:
+        np.savez(handle, **arrays)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """What :func:`write_arrays` wrote; StoreError when it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing. Start the workflow again to make it.") from None
+    except Exception as error:  # a damaged zip file raises many kinds
+        raise StoreError(f"{path} is damaged ({error}). Delete it and start again.") from error

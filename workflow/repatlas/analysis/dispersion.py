@@ -1,0 +1,128 @@
+"""How differently two architectures predict single examples, against networks of one architecture.
+
+Nguyen, Raghu & Kornblith (2021), figures 7 and F.1 to F.3: per-example accuracies over seeds of two
+architectures, with those of two disjoint halves of the seeds of one architecture as the null.
+"""
+
+import numpy as np
+
+from repatlas.analysis.predictions import Architecture
+from repatlas.analysis.statistics import MIN_FOR_INTERVAL
+
+SPLITS = 100
+PERMUTATIONS = 999
+RESAMPLES = 1_000
+WHERE = ("between", "within_a", "within_b")
+
+
+def dispersion(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
+    """Correlation, mean absolute difference and sd of the difference of per-example accuracies,
+    between the architectures and within each.
+
+    All are taken between two disjoint sets of the same number of networks, `half`, so that they
+    differ in nothing but whose networks they are; means over 100 random draws. NaN where an
+    architecture has fewer than two networks; a correlation also where accuracies do not vary.
+    """
+    half = min(a.n, b.n) // 2
+    names = [f"{what}_{where}" for what in ("correlation", "mean_abs", "sd") for where in WHERE]
+    if half == 0:
+        return {"half": half, **dict.fromkeys(names, np.nan)}
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[tuple[float, float, float]]] = {where: [] for where in WHERE}
+    for _ in range(SPLITS):
+        (a1, a2), (b1, b2) = (_two_halves(side, half, rng) for side in (a, b))
+        for where, (x, y) in zip(WHERE, ((a1, b1), (a1, a2), (b1, b2)), strict=True):
+            found[where].append(_between(x, y))
+    result: dict[str, float] = {"half": half}
+    for position, what in enumerate(("correlation", "mean_abs", "sd")):
+        for where in WHERE:
+            values = np.array([row[position] for row in found[where]])
+            known = values[~np.isnan(values)]
+            result[f"{what}_{where}"] = float(known.mean()) if len(known) else np.nan
+    return result
+
+
+def _two_halves(
+    side: Architecture, half: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    order = rng.permutation(side.n)
+    first, second = order[:half], order[half : 2 * half]
+    return tuple(side.correct[chosen].mean(axis=0, dtype=float) for chosen in (first, second))
+
+
+def _between(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    difference = x - y
+    varies = np.ptp(x) > 0 and np.ptp(y) > 0
+    correlation = float(np.corrcoef(x, y)[0, 1]) if varies else float("nan")
+    return correlation, float(np.abs(difference).mean()), float(difference.std(ddof=1))
+
+
+def permutation_test(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
+    """Test that the networks of both architectures predict alike, whatever they predict: the sd
+    over examples of the difference in accuracy, against 999 random exchanges of networks between
+    the architectures. `sd_observed`, `sd_expected` (mean over the exchanges), and `p`, exact for
+    any number of networks (Phipson & Smyth 2010)."""
+    both = np.concatenate([a.correct, b.correct])
+    rng = np.random.default_rng(seed)
+    own = np.arange(a.n + b.n)
+    orders = np.stack([own, *(rng.permutation(own) for _ in range(PERMUTATIONS))])
+    weights = np.where(orders < a.n, 1 / a.n, -1 / b.n).astype(np.float32)
+    # In blocks, because all exchanges of many networks on many examples would not fit in memory.
+    sds = np.concatenate(
+        [(part @ both).std(axis=1, ddof=1) for part in np.array_split(weights, 10)]
+    )
+    as_large = np.sum(sds[1:] >= sds[0] * (1 - 1e-6))
+    return {
+        "sd_observed": float(sds[0]),
+        "sd_expected": float(sds[1:].mean()),
+        "p": float((1 + as_large) / (1 + PERMUTATIONS)),
+    }
+
+
+def disagreement(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
+    """Share of examples for which two networks predict different classes: mean over pairs of
+    different networks between the architectures and within each, and `excess`, how much the first
+    is above the mean of the others. `_low`, `_high`: 95 % bootstrap interval over networks (1,000
+    resamples, no network compared with itself), from 3 networks a side on."""
+    table = disagreements(np.concatenate([a.predicted, b.predicted]))
+    values = _means(table, np.ones((1, a.n)), np.ones((1, b.n)))
+    drawn = np.full((1, 4), np.nan)
+    if min(a.n, b.n) >= MIN_FOR_INTERVAL:
+        rng = np.random.default_rng(seed)
+        drawn = _means(
+            table, *(rng.multinomial(n, np.full(n, 1 / n), RESAMPLES) for n in (a.n, b.n))
+        )
+        # A resample of one network alone has no pair.
+        drawn = drawn[~np.isnan(drawn).any(axis=1)]
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    names = [*(f"disagreement_{where}" for where in WHERE), "excess"]
+    result: dict[str, float] = {}
+    for k, name in enumerate(names):
+        result |= {name: float(values[0, k])}
+        result |= {f"{name}_low": float(low[k]), f"{name}_high": float(high[k])}
+    return result
+
+
+def disagreements(predicted: np.ndarray) -> np.ndarray:
+    """(networks, networks) share of examples with different predictions; `predicted`: (networks,
+    examples)."""
+    return np.array([(predicted != row).mean(axis=1) for row in predicted]).reshape(
+        len(predicted), len(predicted)
+    )
+
+
+def _means(table: np.ndarray, of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
+    """(resamples, 4): between, within a, within b, excess; each network counted as often as it was
+    drawn. NaN where there is no pair."""
+    n = of_a.shape[1]
+    counts = {"between": (of_a, of_b), "a": (of_a, of_a), "b": (of_b, of_b)}
+    own = {"between": table[:n, n:], "a": table[:n, :n], "b": table[n:, n:]}
+    parts = []
+    for where, (left, right) in counts.items():
+        pairs = left.sum(axis=1) * right.sum(axis=1)
+        if left is right:
+            pairs = pairs - (left**2).sum(axis=1)
+        total = (left @ own[where] * right).sum(axis=1)
+        parts.append(np.divide(total, pairs, out=np.full(len(total), np.nan), where=pairs > 0))
+    parts.append(parts[0] - (parts[1] + parts[2]) / 2)
+    return np.stack(parts, axis=1)

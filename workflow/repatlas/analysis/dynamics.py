@@ -1,0 +1,134 @@
+"""Tables of the dynamics: what each network is at the checkpoints of its training."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from repatlas.analysis.blocks import BlockMetrics, block_metrics
+from repatlas.analysis.design import Grid
+from repatlas.errors import StoreError
+
+ANALYSIS = "dynamics"
+_METRICS = [field.name for field in fields(BlockMetrics)]
+_COUNTS = ["longest_run", "run_start", "run_end"]
+
+
+def read_artifact(path: str) -> dict[str, np.ndarray]:
+    """The arrays that the analysis left of one network; StoreError when damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError) as error:
+        raise StoreError(f"{path} is damaged ({error}). Delete it and start again.") from error
+
+
+def layer_table(grid: Grid) -> pd.DataFrame:
+    """One row a network, checkpoint and layer: share of the first principal component, and
+    similarity with the same layer of the final network. `final` marks the final network."""
+    parts = []
+    for run, found in _artifacts(grid):
+        n, layers = found["to_final"].shape
+        index = np.arange(layers)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "run": run,
+                    **_when(found, np.repeat(np.arange(n), layers)),
+                    "index": np.tile(index, n),
+                    "layer": np.tile(found["layer"], n),
+                    "kind": np.tile(found["kind"], n),
+                    "relative_depth": np.tile(index / max(layers - 1, 1), n),
+                    "pc1_share": found["pc1_share"].ravel(),
+                    "cka_to_final": found["to_final"].ravel(),
+                    "n_batches": int(found["n_batches"]),
+                    "batch_norm": str(found["batch_norm"]),
+                    "reason": found["reason"].ravel(),
+                }
+            )
+        )
+    return grid.with_design(pd.concat(parts, ignore_index=True))
+
+
+def checkpoint_table(grid: Grid, runs: Path, kind: str = "relu") -> pd.DataFrame:
+    """One row a network and checkpoint: the block metrics of its `kind` layers, their mean
+    similarity to the final network, accuracy on the probe images, and test accuracy where the
+    training evaluated it. `runs` is the folder of the networks."""
+    rows = []
+    for run, found in _artifacts(grid):
+        chosen = np.flatnonzero(found["kind"] == kind)
+        tested = _test_accuracy(runs / run)
+        for number, step in enumerate(found["steps"].tolist()):
+            row = {"run": run, **{k: v[0] for k, v in _when(found, np.array([number])).items()}}
+            row |= {"kind": kind, **_blocks(found["within"][number][np.ix_(chosen, chosen)])}
+            to_final = found["to_final"][number][chosen]
+            known = to_final[np.isfinite(to_final)]
+            row |= {
+                "cka_to_final": known.mean() if len(known) else np.nan,
+                "probe_accuracy": found["accuracy"][number],
+                "test_accuracy": tested.get(step, np.nan),
+                "batch_norm": str(found["batch_norm"]),
+                "reason": _why(found["reason"][number]),
+            }
+            rows.append(row)
+    return grid.with_design(pd.DataFrame(rows))
+
+
+def similarity_table(grid: Grid) -> pd.DataFrame:
+    """One row a network, checkpoint and ordered pair of layers: minibatch CKA, and the reason where
+    it is undefined."""
+    parts = []
+    for run, found in _artifacts(grid):
+        n, layers, _ = found["within"].shape
+        a, b = np.divmod(np.arange(layers**2), layers)
+        reason = found["reason"].astype(object)
+        why = np.where(reason[:, a] != "", reason[:, a], reason[:, b])
+        frame = pd.DataFrame({"run": run, **_when(found, np.repeat(np.arange(n), layers**2))})
+        for side, index in (("a", a), ("b", b)):
+            frame[f"index_{side}"] = np.tile(index, n)
+            for name in ("layer", "kind"):
+                frame[f"{name}_{side}"] = np.tile(found[name][index], n)
+        frame["value"] = found["within"].reshape(-1)
+        frame["reason"] = why.reshape(-1)
+        parts.append(frame)
+    table = grid.with_design(pd.concat(parts, ignore_index=True))
+    texts = table.select_dtypes(include=["object", "string"]).columns
+    return table.astype(dict.fromkeys(texts, "category"))
+
+
+def _artifacts(grid: Grid) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
+    for run, path in grid.artifacts[ANALYSIS].items():
+        yield run, read_artifact(path)
+
+
+def _when(found: Mapping[str, np.ndarray], number: np.ndarray) -> dict[str, np.ndarray]:
+    """Step, epoch and whether it is the final network, of the checkpoints `number`."""
+    last = len(found["steps"]) - 1
+    return {
+        "step": found["steps"][number],
+        "epoch": found["epochs"][number],
+        "final": number == last,
+    }
+
+
+def _blocks(matrix: np.ndarray) -> dict[str, float]:
+    """Block metrics; undefined where there are no such layers, or no pair has a value."""
+    if not len(matrix):
+        return dict.fromkeys(_METRICS, np.nan)
+    metrics = asdict(block_metrics(matrix))
+    if not np.isfinite(metrics["mean_similarity"]):
+        metrics |= dict.fromkeys(_COUNTS, np.nan)
+    return metrics
+
+
+def _test_accuracy(run: Path) -> dict[int, float]:
+    """Test accuracy by step, where the learning curve has it."""
+    curve = pd.read_csv(run / "curve.csv")
+    return curve.set_index("step")["test_accuracy"].dropna().to_dict()
+
+
+def _why(reasons: np.ndarray) -> str:
+    """The reason of a checkpoint of which no layer has values, or ''."""
+    return str(reasons[0]) if (reasons != "").all() else ""

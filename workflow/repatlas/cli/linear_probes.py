@@ -1,0 +1,42 @@
+"""Fit linear classifiers to the layers of a frozen network, before and after each residual
+connection, and test them."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from repatlas.activations.extract import load_network
+from repatlas.analysis.writing import write_csv
+from repatlas.data.dataset import load
+from repatlas.files import read_json, sole_writer
+from repatlas.frozen.linear_probes import COLUMNS, no_probes, probe_network
+from repatlas.frozen.progress import Progress
+from repatlas.training.device import choose
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--run", type=Path, required=True, help="folder of the trained network")
+    parser.add_argument("--dataset", type=Path, required=True, help="folder of its data set")
+    parser.add_argument("--options", type=json.loads, required=True, help="see linear_probes")
+    parser.add_argument("--output", type=Path, required=True, help="table to write")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the table."""
+    spec, status = read_json(options.run / "spec.json"), read_json(options.run / "status.json")
+    with sole_writer(options.output):
+        if status["status"] != "completed":
+            reason = f"network {status['status']}: {status['reason']}"
+            rows = no_probes(spec, options.options, reason)
+        else:
+            dataset, training = load(options.dataset), spec["training"]
+            device = choose(options.device, training["threads"])
+            network = load_network(spec, options.run, dataset.shape, device)
+            unit = "probe" if options.options["method"] == "ridge" else "epoch"
+            progress = Progress(options.run.name, unit)
+            rows = probe_network(network, spec, dataset, options.options, device, progress)
+        write_csv(pd.DataFrame(rows, columns=COLUMNS), options.output)

@@ -1,0 +1,271 @@
+"""First principal components: similarity between layers, share of the variance, and sparsity.
+
+The forms of figures 3, D.5, D.7 and D.8 of Nguyen, Raghu & Kornblith (ICLR 2021).
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from repatlas.catalogue import FIGURES
+from repatlas.errors import DataError, StoreError
+from repatlas.figures import choice, heatmap, labels, lines
+from repatlas.figures.heatmap import Grid, Panel
+from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet
+from repatlas.results import StudyResults
+
+_CKA = "cka_minibatch"
+_HEADS = {
+    "pc1_similarity": "Similarity of PC1",
+    "cka": "CKA",
+    "pc1_share": "Share of PC1 (%)",
+    "cka_without_pc1": "CKA without PC1",
+}
+_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.5, 0.08, 0.4, 0.08, 0.27  # inches
+_X_GAP, _Y_GAP = 0.2, 0.2
+_COLOUR = "#31688e"
+
+
+class _Quantity(NamedTuple):
+    """A column of principal_components.csv: its axis, and what it is in words."""
+
+    column: str
+    axis: str
+    words: str
+
+
+def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """A row a network: similarity of first components, CKA, share of the variance by layer, and CKA
+    without the first component where the study has it."""
+    runs = choice.select_runs(results, settings)
+    shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
+    layers = results.table("principal_components")
+    summary = results.table("principal_component_networks").set_index("run")
+    kinds = [kind for kind in _HEADS if kind != "cka_without_pc1" or _has_fourth(results, settings)]
+    tables = {
+        "pc1_similarity": results.table("pc_similarity"),
+        "cka_without_pc1": results.table("cka_without_pc1") if len(kinds) == 4 else None,
+    }
+    grid = Grid(len(shown), len(kinds), 2, x_gap=0.4, most=1.6)
+    sheet, norm = grid.sheet(), heatmap.scale_of(_CKA)
+    frames, panels = [], []
+    for row, run in enumerate(shown):
+        own = layers[layers["run"] == run["run"]]
+        names = own["layer"].tolist()
+        for column, kind in enumerate(kinds):
+            ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
+            head = f"{title(results, shown, run, one_line=True)}\n" if column == 0 else "\n"
+            bottom = row == len(shown) - 1
+            if kind == "pc1_share":
+                _share(ax, own)
+                frame = own[["index", "layer", "kind", "pc1_share"]].copy()
+                frame.insert(0, "panel", kind)
+                frames.append(frame.assign(run=run["run"]))
+            else:
+                found = _pairs(results, tables, kind, run["run"], names)
+                panel = Panel("", _matrix(found, names))
+                panel.y_label = "ReLU layer, logits last" if column == 0 else ""
+                heatmap.draw_map(ax, panel, norm)
+                panels.append(panel)
+                found.insert(0, "panel", kind)
+                frames.append(found.assign(run=run["run"]))
+            ax.set_xlabel("ReLU layer, logits last" if bottom else "", labelpad=2)
+            ax.set_title("")
+            ax.set_title(f"{head}{_HEADS[kind]}", loc="left", pad=4.5, linespacing=1.1)
+    undefined = heatmap.any_undefined(panels)
+    heatmap.draw_scale(sheet, grid.scale_corner(), "Similarity", norm, undefined)
+    data = pd.concat(frames, ignore_index=True)
+    known = summary.loc[[run["run"] for run in shown], "pc1_cka_correlation"].dropna()
+    correlations = ", ".join(f"{value:.2f}" for value in known)
+    text = [
+        f"{FIGURES['first_component'].title}, over all {_examples(layers)} probe images at once: "
+        "squared inner product of the first left singular vectors of two layers, CKA (linear, "
+        "minibatch), and the share of the first component in the variance; filled: at the "
+        "end of a block, open: within it, diamond: logits.",
+        "Right: CKA after the first component of each probe batch is taken out."
+        if len(kinds) == 4
+        else "",
+        f"Correlation of the first two over pairs of different layers: {correlations}."
+        if correlations
+        else "",
+        f"n = {labels.count(len(shown), 'network')}, "
+        f"{labels.seeds(sorted({int(run['seed']) for run in shown}))}.",
+        "Hatched: undefined." if undefined else "",
+        *notes,
+        labels.failures(runs),
+    ]
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+
+
+def pc1_share(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """A panel an architecture: share of the first component along its layers."""
+    quantity = _Quantity(
+        "pc1_share",
+        "Share of PC1\nin the variance (%)",
+        "largest eigenvalue of the covariance over all probe images at once by its trace",
+    )
+    return _by_layer("pc1_share", quantity, results, settings, settings["layers"])
+
+
+def sparsity(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """A panel an architecture: share of zeros along its ReLU layers."""
+    quantity = _Quantity(
+        "zero_share", "Zeros (%)", "activations that are exactly zero, over probe images and units"
+    )
+    return _by_layer("sparsity", quantity, results, settings, "relu")
+
+
+def _by_layer(
+    name: str,
+    quantity: _Quantity,
+    results: StudyResults,
+    settings: Mapping[str, Any],
+    layers: str,
+) -> Drawing:
+    runs = choice.select_runs(results, settings)
+    table = results.table("principal_components")
+    done = runs.loc[runs["status"] == "completed", "run"]
+    table = table[table["run"].isin(done) & table[quantity.column].notna()]
+    if layers != "all":
+        table = table[table["kind"] == {"residual": "add"}.get(layers, layers)]
+    if table.empty:
+        raise DataError(f"No layer of the kind {layers!r} has values to draw.")
+    cells = choice.cells_of(results, runs[runs["run"].isin(table["run"])])
+    most = settings["max_rows"] * settings["max_columns"]
+    shown = cells.iloc[choice.evenly(list(range(len(cells))), most)]
+    columns = min(settings["max_columns"], len(shown))
+    rows = -(-len(shown) // columns)
+    total = SINGLE if columns == 1 else DOUBLE
+    width = (total - _LEFT - _RIGHT - (columns - 1) * _X_GAP) / columns
+    height = 1.7 if rows == 1 else 1.2
+    pitch = height + _TITLE + _Y_GAP
+    sheet = Sheet(total, _TOP + rows * pitch - _Y_GAP + _BOTTOM)
+    panels = []
+    for number, (_, cell) in enumerate(shown.iterrows()):
+        row, column = divmod(number, columns)
+        corner = _LEFT + column * (width + _X_GAP), _TOP + _TITLE + row * pitch
+        ax = sheet.axes(*corner, width, height)
+        own = table[table["group"] == cell["group"]]
+        for _, one in own.groupby("run", sort=False):
+            if own["run"].nunique() > 1:
+                values = 100 * one[quantity.column]
+                ax.plot(one["index"] + 1, values, color=GREY, lw=0.5, alpha=0.6)
+        mean = own.groupby(["index", "layer", "kind"])[quantity.column].mean().reset_index()
+        _line(ax, mean, quantity.column)
+        n = labels.count(own["run"].nunique(), "network")
+        ax.set_title(f"{title(results, shown, cell, True)}\nn = {n}", loc="left", pad=3)
+        if column == 0:
+            ax.set_ylabel(quantity.axis)
+        if number + columns >= len(shown):
+            ax.set_xlabel("ReLU layer" if layers == "relu" else "ReLU layer, logits last")
+        panels.append(ax)
+    lines.share_limits(panels, 0)
+    for number, ax in enumerate(panels):
+        ax.tick_params(labelleft=number % columns == 0)
+    data = table[table["group"].isin(shown["group"])].reset_index(drop=True)
+    text = [
+        f"{FIGURES[name].title}: {quantity.words} ({_examples(data)} of them). "
+        "Filled: at the end of a block, and the first; open: within a block; diamond: logits."
+        if layers != "relu"
+        else f"{FIGURES[name].title}: {quantity.words} ({_examples(data)} probe images). "
+        "Filled: at the end of a block, and the first; open: within a block.",
+        "Thin: single networks; marks: their mean."
+        if data.groupby("group")["run"].nunique().max() > 1
+        else "",
+        f"n = {labels.count(data['run'].nunique(), 'network')}.",
+        f"{len(shown)} of {len(cells)} architectures are shown." if len(shown) < len(cells) else "",
+        labels.failures(runs),
+    ]
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+
+
+def networks(
+    results: StudyResults, runs: pd.DataFrame, seed: int | None, most: int
+) -> tuple[list[pd.Series], list[str]]:
+    """One completed network of each architecture, at most `most` of them, and sentences on what is
+    not shown. DataError where there is none."""
+    cells = choice.cells_of(results, runs)
+    found = []
+    for group in cells.loc[cells["completed"] > 0, "group"]:
+        own = choice.completed_seeds(runs, group)
+        own = own if seed is None else own[own["seed"] == seed]
+        if len(own):
+            found.append(own.iloc[0])
+    if not found:
+        raise DataError(f"No network to draw: none with seed {seed} completed.")
+    kept = choice.evenly(found, most)
+    note = f"{len(kept)} of {len(found)} architectures are shown."
+    return kept, [note] if len(kept) < len(found) else []
+
+
+def title(results: StudyResults, shown: Any, run: pd.Series, one_line: bool = False) -> str:
+    """A network's name, with the settings in which those shown differ."""
+    frame = shown if isinstance(shown, pd.DataFrame) else pd.DataFrame(list(shown))
+    naming = [a for a in choice.varying(results, frame) if a not in labels.NAMED]
+    name = labels.network(run)
+    more = labels.settings(run, naming)
+    return f"{name}{', ' if one_line else chr(10)}{more}" if more else name
+
+
+def _has_fourth(results: StudyResults, settings: Mapping[str, Any]) -> bool:
+    if settings["without_pc1"] is None:
+        try:
+            results.table("cka_without_pc1")
+        except StoreError:
+            return False
+        return True
+    return settings["without_pc1"]
+
+
+def _pairs(
+    results: StudyResults,
+    tables: Mapping[str, pd.DataFrame],
+    kind: str,
+    run: str,
+    names: list[str],
+) -> pd.DataFrame:
+    """layer_a, layer_b, value and reason of the pairs of the named layers of a network."""
+    if kind == "cka":
+        found = results.comparison(run, measure=_CKA)
+    else:
+        found = tables[kind]
+        found = found[found["run"].astype(str) == run]
+    found = found[["layer_a", "layer_b", "value", "reason"]]
+    found = found.astype({"layer_a": str, "layer_b": str, "reason": str})
+    return found[found["layer_a"].isin(names) & found["layer_b"].isin(names)].copy()
+
+
+def _matrix(found: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    matrix = found.pivot(index="layer_a", columns="layer_b", values="value")
+    return matrix.reindex(index=names, columns=names)
+
+
+def _share(ax: Axes, own: pd.DataFrame) -> None:
+    _line(ax, own, "pc1_share")
+    ax.set_ylim(0, 100)
+    ax.set_xlim(0.5, len(own) + 0.5)
+    ax.tick_params(pad=1.5)
+
+
+def _line(ax: Axes, own: pd.DataFrame, column: str) -> None:
+    """A line along the layers, with marks that tell their places apart."""
+    x, y = own["index"] + 1, 100 * own[column]
+    ax.plot(x, y, color=_COLOUR, lw=0.7, zorder=3)
+    small = 2.2 if len(own) > 45 else 3
+    inside = own["layer"].str.endswith("relu1")
+    logits = own["kind"] == "dense"
+    look = {"ls": "", "mew": 0.6, "color": _COLOUR, "zorder": 4, "clip_on": False}
+    for chosen, marker, face in (
+        (inside, "o", "white"),
+        (~inside & ~logits, "o", _COLOUR),
+        (logits, "D", _COLOUR),
+    ):
+        ax.plot(x[chosen], y[chosen], marker=marker, ms=small, mfc=face, **look)
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+
+
+def _examples(layers: pd.DataFrame) -> str:
+    return " or ".join(f"{n:,}" for n in sorted(layers["n_examples"].dropna().unique().astype(int)))

@@ -1,0 +1,187 @@
+"""What networks are at the checkpoints of their training.
+
+Two forms of Nguyen, Raghu & Kornblith (2022): similarity of each layer with the same layer of the
+final network, and the first principal component's share.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from repatlas.catalogue import FIGURES
+from repatlas.errors import DataError
+from repatlas.figures import choice, heatmap, labels
+from repatlas.figures.heatmap import Panel
+from repatlas.figures.style import DOUBLE, Drawing, Sheet
+from repatlas.layers import Layer, select_present
+from repatlas.results import StudyResults
+
+MEASURE = "cka_minibatch"
+_LEFT, _TOP, _BOTTOM, _RIGHT, _LINE = 0.46, 0.08, 0.52, 0.75, 0.115  # inches
+_X_GAP, _Y_GAP, _MOST, _PAGE_HEIGHT = 0.34, 0.4, 2.2, 8.8
+
+
+class _Quantity(NamedTuple):
+    """A column of dynamics.csv on the colour scale: its label, colours, and range (None: from 0 to
+    the largest value)."""
+
+    column: str
+    label: str
+    colours: str
+    most: float | None
+    words: str
+
+
+def to_final(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """A panel an architecture: similarity of each layer with itself at the end, by checkpoint."""
+    quantity = _Quantity(
+        "cka_to_final",
+        "CKA (linear, minibatch)\nwith the final network",
+        "magma",
+        1.0,
+        "similarity of each layer with the same layer of the final network, by "
+        f"{labels.measure(MEASURE)}",
+    )
+    return _by_layer("dynamics_to_final", quantity, results, settings)
+
+
+def component(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """A panel an architecture: share of the first principal component of each layer, by
+    checkpoint."""
+    quantity = _Quantity(
+        "pc1_share",
+        "Share of the variance",
+        "viridis",
+        None,
+        "the largest eigenvalue of the centred Gram matrices of the probe batches by their trace, "
+        "each summed over batches",
+    )
+    return _by_layer("dynamics_component", quantity, results, settings)
+
+
+def _by_layer(
+    name: str, quantity: _Quantity, results: StudyResults, settings: Mapping[str, Any]
+) -> Drawing:
+    runs, cells = saved_on_the_way(results, settings)
+    table = results.table("dynamics")
+    table = table[table["run"].isin(runs.loc[runs["status"] == "completed", "run"])]
+    table = table[are_shown(table, "", settings["layers"])]
+    shown = choice.evenly(list(range(len(cells))), settings["max_columns"] * settings["max_rows"])
+    naming = naming_axes(results, cells)
+    keys = ["group", "step", "epoch", "index", "layer", "kind"]
+    values = table.groupby(keys, sort=False)[quantity.column]
+    mean = values.agg(n="count", value="mean").reset_index()
+    data = mean[mean["group"].isin(cells["group"].iloc[shown])]
+    data = cells.drop(columns="completed").merge(data, on="group")
+    most = quantity.most or max(np.ceil(10 * data["value"].max()) / 10, 0.1)
+    norm = Normalize(0, most, clip=True)
+    rows = -(-len(shown) // settings["max_columns"])
+    columns = -(-len(shown) // rows)
+    head = (3 if naming else 2) * _LINE + 0.03
+    room = (_PAGE_HEIGHT - _TOP - _BOTTOM + _Y_GAP) / rows - head - _Y_GAP
+    side = min((DOUBLE - _LEFT - _RIGHT - (columns - 1) * _X_GAP) / columns, room, _MOST)
+    pitch = side + head + _Y_GAP
+    sheet = Sheet(
+        _LEFT + columns * side + (columns - 1) * _X_GAP + _RIGHT,
+        _TOP + rows * pitch - _Y_GAP + _BOTTOM,
+    )
+    for number, k in enumerate(shown):
+        cell, (row, column) = cells.iloc[k], divmod(number, columns)
+        ax = sheet.axes(_LEFT + column * (side + _X_GAP), _TOP + head + row * pitch, side, side)
+        own = data[data["group"] == cell["group"]]
+        matrix = own.pivot(index="index", columns="step", values="value")
+        layers = own.drop_duplicates("index").sort_values("index")["layer"]
+        _panel(ax, matrix, list(layers), norm, quantity.colours)
+        ax.set_title(f"{panel_title(cell, naming)}\nn = {_n(own)}", pad=4.5, linespacing=1.05)
+        if column == 0:
+            ax.set_ylabel(labels.layer_axis(settings["layers"]), labelpad=2)
+        if number + columns >= len(shown):
+            ax.set_xlabel("Training step", labelpad=2)
+    _scale(sheet, _TOP + head, side, norm, quantity)
+    text = [
+        f"{FIGURES[name].title}: {quantity.words}, on {labels.probes(runs)}; "
+        f"{labels.layer_words(settings['layers'])}, numbered from the input.",
+        normalisation(results),
+        "Means over the networks of an architecture, whose number stands above each panel; the "
+        "last column is the final network.",
+        "Marks on the right edge: where a stage of the network begins.",
+        "Hatched: undefined." if data["value"].isna().any() else "",
+        left_out(len(shown), len(cells)),
+        labels.failures(runs),
+    ]
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+
+
+def _panel(ax: Axes, matrix: pd.DataFrame, layers: list[str], norm: Normalize, name: str) -> None:
+    heatmap.draw_map(ax, Panel("", matrix.set_axis(layers).rename(columns=str)), norm)
+    ax.images[0].set_cmap(mpl.colormaps[name].with_extremes(bad=(0, 0, 0, 0)))
+    steps = matrix.columns.tolist()
+    # The heat map knows names of layers only, and takes the steps for such.
+    ax.set_xticks([], minor=True)
+    ax.set_xticks(range(1, len(steps) + 1), [f"{step:g}" for step in steps], rotation=90)
+
+
+def _scale(sheet: Sheet, top: float, side: float, norm: Normalize, quantity: _Quantity) -> None:
+    ax = sheet.axes(sheet.width - _RIGHT + 0.13, top, 0.09, side)
+    bar = sheet.figure.colorbar(ScalarMappable(norm, quantity.colours), cax=ax)
+    bar.outline.set_linewidth(0.6)
+    bar.set_label(quantity.label, labelpad=3, linespacing=1.1)
+
+
+def saved_on_the_way(
+    results: StudyResults, settings: Mapping[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The networks that were saved on their way, and their architectures of which any completed."""
+    runs = choice.select_runs(results, settings)
+    runs = runs[runs["run"].isin(results.table("dynamics_blocks")["run"])].reset_index(drop=True)
+    cells = choice.cells_of(results, runs)
+    cells = cells[cells["completed"] > 0].reset_index(drop=True)
+    if cells.empty:
+        raise DataError("No network to draw: of those saved on their way none completed.")
+    return runs, cells
+
+
+def are_shown(table: pd.DataFrame, side: str, layers: str) -> pd.Series:
+    """Which rows are of the layers that are shown: a group, a kind, or a pattern of names. `side`
+    is `a` or `b` where a row has two layers. DataError when there are none."""
+    columns = [f"{name}_{side}" if side else name for name in ("layer", "kind")]
+    known = table[columns].astype(str).drop_duplicates()
+    candidates = [Layer(*row) for row in known.itertuples(index=False)]
+    names = {candidates[i].name for i in select_present(candidates, [layers])}
+    if not names:
+        raise DataError(f"No layer {layers!r} was read out at the checkpoints.")
+    return table[columns[0]].astype(str).isin(names)
+
+
+def naming_axes(results: StudyResults, cells: pd.DataFrame) -> list[str]:
+    """The axes that tell the cells apart beside their names."""
+    return [a for a in choice.varying(results, cells) if a not in labels.NAMED]
+
+
+def panel_title(cell: pd.Series, naming: list[str]) -> str:
+    """The network's name, and in a second line the axes of `naming`."""
+    name = labels.network(cell)
+    return f"{name}\n{labels.settings(cell, naming)}" if naming else name
+
+
+def _n(own: pd.DataFrame) -> str:
+    return labels.count(int(own["n"].max()), "network")
+
+
+def normalisation(results: StudyResults) -> str:
+    """A sentence on how batch normalisation was computed."""
+    modes = set(results.table("dynamics_blocks")["batch_norm"])
+    if modes == {"train"}:
+        return "Batch normalisation by the statistics of each probe batch, as in training."
+    return "Batch normalisation by running statistics."
+
+
+def left_out(shown: int, total: int) -> str:
+    """A sentence on architectures that are not shown; '' when all are."""
+    return "" if shown == total else f"{shown} of {total} architectures are shown."

@@ -1,0 +1,104 @@
+"""Similarity of all layers of one network, at checkpoints of its training.
+
+The form of Nguyen, Raghu & Kornblith (2022): a heat map a checkpoint.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from repatlas.catalogue import FIGURES
+from repatlas.errors import DataError
+from repatlas.figures import choice, heatmap, labels
+from repatlas.figures.dynamics import (
+    MEASURE,
+    are_shown,
+    left_out,
+    naming_axes,
+    normalisation,
+    panel_title,
+    saved_on_the_way,
+)
+from repatlas.figures.heatmap import Grid, Panel
+from repatlas.figures.style import Drawing
+from repatlas.results import StudyResults
+
+
+def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """A row a network, a column a checkpoint: similarity between all layers."""
+    runs, cells = saved_on_the_way(results, settings)
+    shown = choice.evenly(list(range(len(cells))), settings["max_rows"])
+    table, blocks = results.table("dynamics_similarity"), results.table("dynamics_blocks")
+    naming = naming_axes(results, cells)
+    networks = [_network(runs, cells.iloc[k]["group"], settings["seed"]) for k in shown]
+    panels: dict[tuple[int, int], Panel] = {}
+    frames = []
+    columns = settings["max_columns"]
+    for row, run in enumerate(networks):
+        own = table[table["run"].astype(str) == run["run"]]
+        for side in "ab":
+            own = own[are_shown(own, side, settings["layers"])]
+        steps = own.drop_duplicates("step").sort_values("step")
+        chosen = choice.evenly(steps["step"].tolist(), columns)
+        for column, step in enumerate(chosen):
+            frame = own[own["step"] == step].drop(columns=["run", "group", *results.design])
+            frame = frame.astype({"reason": str}).reset_index(drop=True)
+            matrix = frame.pivot(index="index_a", columns="index_b", values="value")
+            names = frame.drop_duplicates("index_a").set_index("index_a")["layer_a"].astype(str)
+            matrix.index, matrix.columns = names[matrix.index], names[matrix.columns]
+            at = blocks[(blocks["run"] == run["run"]) & (blocks["step"] == step)].iloc[0]
+            kinds = frame.drop_duplicates("index_a")["kind_a"].astype(str).tolist()
+            box = _box(at, kinds) if settings["block"] else None
+            head = panel_title(run, naming).replace("\n", ", ") if column == 0 else ""
+            panels[row, column] = Panel(f"{head}\n{_moment(at)}", matrix, box=box)
+            frames.append(heatmap.plotted(frame, MEASURE, run[["run", *results.design]], box))
+    data = pd.concat(frames, ignore_index=True)
+    norm = heatmap.scale_of(MEASURE)
+    grid = Grid(len(shown), max(column for _, column in panels) + 1, 2)
+    sheet = grid.sheet()
+    for (row, column), panel in panels.items():
+        panel.y_label = labels.layer_axis(settings["layers"]) if column == 0 else ""
+        panel.x_label = labels.layer_axis(settings["layers"]) if row == len(shown) - 1 else ""
+        ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
+        heatmap.draw_map(ax, panel, norm)
+        # A network's name is longer than a panel is wide.
+        ax.set_title(panel.title, loc="left", pad=4.5, linespacing=1.05, fontsize=6.5)
+        ax.set_title("")
+    undefined = heatmap.any_undefined(list(panels.values()))
+    heatmap.draw_scale(sheet, grid.scale_corner(), MEASURE, norm, undefined)
+    seeds = labels.seeds(sorted({int(run["seed"]) for run in networks}))
+    text = [
+        f"{FIGURES['dynamics_within'].title}: {labels.measure(MEASURE)} on {labels.probes(runs)}, "
+        f"between {labels.layer_words(settings['layers'])}, numbered from the input.",
+        normalisation(results),
+        f"n = {labels.count(len(networks), 'network')}, {seeds}.",
+        heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),
+        left_out(len(shown), len(cells)),
+        labels.failures(runs),
+    ]
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+
+
+def _network(runs: pd.DataFrame, group: str, seed: int | None) -> pd.Series:
+    found = choice.completed_seeds(runs, group)
+    chosen = found if seed is None else found[found["seed"] == seed]
+    if chosen.empty:
+        raise DataError(f"No network to draw: none of {group} with seed {seed} completed.")
+    return chosen.iloc[0]
+
+
+def _moment(at: pd.Series) -> str:
+    """'step 30', 'epoch 5', 'end, epoch 20'."""
+    if at["step"] == 0:
+        return "initialisation"
+    text = f"epoch {at['epoch']:g}" if float(at["epoch"]).is_integer() else f"step {at['step']}"
+    return f"{text} (end)" if at["final"] else text
+
+
+def _box(at: pd.Series, kinds: list[str]) -> tuple[int, int] | None:
+    """Rows of the first and last layer of the longest run."""
+    rows = [k for k, kind in enumerate(kinds) if kind == at["kind"]]
+    if not at["longest_run"] >= 2 or len(rows) < at["n_layers"]:
+        return None
+    return rows[int(at["run_start"]) - 1], rows[int(at["run_end"]) - 1]

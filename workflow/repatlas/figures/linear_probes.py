@@ -1,0 +1,106 @@
+"""Linear probes along the depth of a network, before and after each residual connection.
+
+The form of figure 4 of Nguyen, Raghu & Kornblith (ICLR 2021).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from repatlas.catalogue import FIGURES
+from repatlas.figures import choice, frozen, labels, lines
+from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet
+from repatlas.results import StudyResults
+
+_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.55, 0.06 + frozen.KEY, 0.4, 0.08, 0.42  # inches
+_X_GAP, _Y_GAP = 0.2, 0.14
+_METHODS = {
+    "ridge": "ridge regression in closed form",
+    "sgd": "stochastic gradient descent",
+}
+
+
+def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """A panel an architecture: test accuracy of a probe against the number of the block, filled
+    after the residual connection and open before it, a colour a seed."""
+    runs = choice.select_runs(results, settings)
+    table = results.table("linear_probes")
+    table = table[table["accuracy"].notna()]
+    shown = frozen.chosen(results, runs, table, settings)
+    data = table[table["run"].isin(shown.networks["run"])].reset_index(drop=True)
+    per_stage = data.groupby("group")["block"].transform("max")
+    data["number"] = (data["stage"] - 1) * per_stage + data["block"]
+    columns = len(shown.cells) if len(shown.cells) <= 3 else 2
+    rows = -(-len(shown.cells) // columns)
+    total = SINGLE if columns == 1 else DOUBLE
+    width = (total - _LEFT - _RIGHT - (columns - 1) * _X_GAP) / columns
+    height = 1.75 if rows == 1 else 1.5
+    pitch = height + _TITLE + _Y_GAP
+    sheet = Sheet(total, _TOP + rows * pitch - _Y_GAP + _BOTTOM)
+    style, panels = frozen.looks(shown.seeds), []
+    for number, (name, (_, cell)) in enumerate(
+        zip(shown.names, shown.cells.iterrows(), strict=True)
+    ):
+        row, column = divmod(number, columns)
+        ax = sheet.axes(
+            _LEFT + column * (width + _X_GAP), _TOP + _TITLE + row * pitch, width, height
+        )
+        own = data[data["group"] == cell["group"]]
+        for seed, part in own.groupby("seed"):
+            for position, filled in (("before", False), ("after", True)):
+                some = part[part["position"] == position].sort_values("number")
+                if len(some):
+                    look = style[seed]
+                    frozen.draw_series(ax, some["number"], 100 * some["accuracy"], look, filled)
+        _stages(ax, int(own["block"].max()))
+        counted = labels.count(own["run"].nunique(), "network")
+        ax.set_title(f"{name}\nn = {counted}", loc="left", pad=11, linespacing=1.05)
+        if number + columns >= len(shown.cells):
+            ax.set_xlabel("Block")
+        if column == 0:
+            ax.set_ylabel("Test accuracy\nof the probe (%)")
+        panels.append(ax)
+    lines.share_limits(panels)
+    for ax in panels:
+        ax.tick_params(labelleft=panels.index(ax) % columns == 0)
+    frozen.key(sheet.figure, shown.seeds, "after the residual connection", "before it")
+    return Drawing(sheet.figure, data, _caption(shown, data, runs))
+
+
+def _stages(ax: Axes, blocks: int) -> None:
+    """Lines between the stages, and their names above the panel."""
+    for stage in (1, 2, 3):
+        if stage > 1:
+            ax.axvline((stage - 1) * blocks + 0.5, color=GREY, linewidth=0.5, linestyle=":")
+        ax.annotate(
+            f"stage {stage}",
+            ((stage - 1) * blocks + (blocks + 1) / 2, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=6,
+            color=GREY,
+        )
+    ax.set_xlim(0.4, 3 * blocks + 0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(9, integer=True, min_n_ticks=1))
+
+
+def _caption(shown: frozen.Shown, data: pd.DataFrame, runs: pd.DataFrame) -> str:
+    plain = (shown.networks["architecture"] != "resnet").any()
+    method = " and ".join(_METHODS.get(m, m) for m in data["method"].unique())
+    text = [
+        f"{FIGURES['linear_probes'].title}: one probe a layer of the frozen network, fitted to its "
+        f"own training images by {method}.",
+        "Filled: the sum of branch and shortcut, before its ReLU; open: the batch normalisation at "
+        "the end of the branch.",
+        "Networks without residual connections: that batch normalisation, filled." if plain else "",
+        f"n = {labels.count(len(shown.networks), 'network')}.",
+        *shown.notes,
+        labels.failures(runs),
+    ]
+    return " ".join(filter(None, text))

@@ -1,0 +1,164 @@
+"""Accuracy on single examples over seeds, between architectures and within one, a row a pair.
+
+The form of figures 7 and F.1 to F.3 of Nguyen, Raghu & Kornblith (ICLR 2021).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+
+from repatlas.catalogue import FIGURES
+from repatlas.figures import choice, labels
+from repatlas.figures.pairs import Pair
+from repatlas.figures.prediction_pairs import oriented, select_pairs
+from repatlas.figures.style import GREY, Drawing, Sheet
+from repatlas.results import StudyResults
+
+MOST_LEVELS = 20
+_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.58, 0.08, 0.5, 0.62, 0.36  # inches
+_SIDE, _X_GAP, _Y_GAP = 1.58, 0.62, 0.52
+
+
+def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """For each pair: one against the other, and two disjoint halves of the seeds of either.
+
+    Raises DataError when no pair has two completed networks a side.
+    """
+    runs = choice.select_runs(results, settings)
+    table, total, pairs = select_pairs(results, runs, settings["max_pairs"], least=2)
+    examples = results.table("prediction_examples")
+    examples["group"] = examples["group"].astype(str)
+    halves = {group: part.sort_values("example") for group, part in examples.groupby("group")}
+    panels = [_panels(pair, oriented(table, pair), halves) for pair in pairs]
+    data = pd.concat([panel["counts"] for row in panels for panel in row], ignore_index=True)
+    norm = LogNorm(1, max(int(data["examples"].max()), 2))
+    pitch = _SIDE + _TITLE + _Y_GAP
+    sheet = Sheet(
+        _LEFT + 3 * _SIDE + 2 * _X_GAP + _RIGHT, _TOP + len(panels) * pitch - _Y_GAP + _BOTTOM
+    )
+    for row, of_pair in enumerate(panels):
+        for column, panel in enumerate(of_pair):
+            left, top = _LEFT + column * (_SIDE + _X_GAP), _TOP + _TITLE + row * pitch
+            _draw_panel(sheet.axes(left, top, _SIDE, _SIDE), panel, norm)
+    bar_axes = sheet.axes(sheet.width - _RIGHT + 0.13, _TOP + _TITLE, 0.09, _SIDE)
+    bar = sheet.figure.colorbar(ScalarMappable(norm, _colours()), cax=bar_axes)
+    bar.set_label("Test examples")
+    bar.outline.set_linewidth(0.6)
+    shown = {group for pair in pairs for group in (pair.small["group"], pair.large["group"])}
+    networks = int(runs.loc[runs["status"] == "completed", "group"].isin(shown).sum())
+    text = [
+        f"{FIGURES['prediction_examples'].title}: share of networks that are right about a test "
+        "example, with as many networks on either axis.",
+        "Left: two architectures; middle and right: two disjoint halves of the seeds of one, which "
+        "differ by chance alone.",
+        "r, correlation, and |Δ|, mean absolute difference in percentage points, are means over "
+        "100 draws of the halves; one draw is shown.",
+        "p: random exchanges of networks between the architectures give differences as large, "
+        "over all pairs of the study (Holm-Sidak).",
+        f"n = {labels.count(networks, 'network')}.",
+        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
+        if len(pairs) < total
+        else "",
+        labels.failures(runs),
+    ]
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+
+
+def _panels(pair: Pair, row: pd.Series, halves: Mapping[str, pd.DataFrame]) -> list[dict]:
+    small, large = (halves[side["group"]] for side in (pair.small, pair.large))
+    names = [labels.network(side) for side in (pair.small, pair.large)]
+    made = [
+        (
+            "between",
+            (small, "selection"),
+            (large, "selection"),
+            names,
+            f"{names[0]}\nagainst {names[1]}",
+        ),
+        (
+            "within_a",
+            (small, "selection"),
+            (small, "confirmation"),
+            None,
+            f"Two halves of\n{names[0]}",
+        ),
+        (
+            "within_b",
+            (large, "selection"),
+            (large, "confirmation"),
+            None,
+            f"Two halves of\n{names[1]}",
+        ),
+    ]
+    panels = []
+    for where, (x, x_half), (y, y_half), axes, title in made:
+        values = [f[f"accuracy_{h}"].to_numpy(float) for f, h in ((x, x_half), (y, y_half))]
+        numbers = [int(f[f"n_{h}"].iloc[0]) for f, h in ((x, x_half), (y, y_half))]
+        counts = _counted(*values, *numbers)
+        counts.insert(0, "group_a", pair.small["group"])
+        counts.insert(1, "group_b", pair.large["group"])
+        counts.insert(2, "panel", where)
+        texts = [
+            f"{name}\nright (%), n = {n}"
+            for name, n in zip(axes or ("one half", "the other half"), numbers, strict=True)
+        ]
+        panels.append(
+            {
+                "counts": counts,
+                "title": title,
+                "axes": texts,
+                "levels": [min(n, MOST_LEVELS) for n in numbers],
+                "text": f"r = {row[f'correlation_{where}']:.2f}\n"
+                f"|Δ| = {100 * row[f'mean_abs_{where}']:.1f}\n"
+                + (_p(row) if where == "between" else ""),
+            }
+        )
+    return panels
+
+
+def _counted(x: np.ndarray, y: np.ndarray, n_x: int, n_y: int) -> pd.DataFrame:
+    """Number of examples at each pair of accuracies, rounded to twentieths above 20 networks."""
+    levels = [
+        np.round(v * min(n, MOST_LEVELS)) / min(n, MOST_LEVELS) for v, n in ((x, n_x), (y, n_y))
+    ]
+    frame = pd.DataFrame(dict(zip("xy", levels, strict=True)))
+    return frame.value_counts(sort=False).rename("examples").reset_index()
+
+
+def _colours() -> mpl.colors.Colormap:
+    return mpl.colormaps["viridis_r"]
+
+
+def _draw_panel(ax: Axes, panel: Mapping[str, Any], norm: LogNorm) -> None:
+    ax.set_title(panel["title"], pad=4.5, linespacing=1.05)
+    grid = np.full([level + 1 for level in reversed(panel["levels"])], np.nan)
+    counts, (n_x, n_y) = panel["counts"], panel["levels"]
+    at = [np.round(counts[c] * n).astype(int) for c, n in (("y", n_y), ("x", n_x))]
+    grid[at[0], at[1]] = counts["examples"]
+    edges = [(np.arange(n + 2) - 0.5) / n for n in (n_x, n_y)]
+    ax.pcolormesh(*edges, grid, norm=norm, cmap=_colours(), edgecolors="none", rasterized=True)
+    ax.plot([0, 1], [0, 1], color="white", linewidth=1.3, alpha=0.6)
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.7, linestyle=":")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks([0, 0.5, 1], ["0", "50", "100"])
+    ax.set_xlim(edges[0][0], edges[0][-1])
+    ax.set_ylim(edges[1][0], edges[1][-1])
+    ax.set_xlabel(panel["axes"][0], labelpad=2, linespacing=1.05)
+    ax.set_ylabel(panel["axes"][1], labelpad=2, linespacing=1.05)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+    ax.text(0.04, 0.96, panel["text"], transform=ax.transAxes, va="top", fontsize=6, bbox=box)
+
+
+def _p(row: pd.Series) -> str:
+    """The permutation test as a panel says it."""
+    p = row["dispersion_p_adjusted"]
+    if not np.isnan(p):
+        return f"p = {p:.3f}"
+    n = (int(row["n_a"]), int(row["n_b"]))
+    return f"not tested: n = {n[0]}" if n[0] == n[1] else f"not tested: n = {n[0]} and {n[1]}"

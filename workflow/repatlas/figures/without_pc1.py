@@ -1,0 +1,74 @@
+"""CKA between the layers of a network with and without the first principal component.
+
+The form of figure D.6 of Nguyen, Raghu & Kornblith (ICLR 2021).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from repatlas.catalogue import FIGURES
+from repatlas.errors import DataError
+from repatlas.figures import choice, heatmap, labels
+from repatlas.figures.components import networks, title
+from repatlas.figures.heatmap import Grid, Panel
+from repatlas.figures.style import Drawing
+from repatlas.results import StudyResults
+
+_MEASURE = "cka_minibatch"
+_ROWS = (("value_with", "", "with PC1"), ("value", "_without_pc1", "without PC1"))
+
+
+def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
+    """A column a network: above with, below without the first component of each probe batch."""
+    runs = choice.select_runs(results, settings)
+    shown, notes = networks(results, runs, settings["seed"], settings["max_columns"])
+    table = results.table("cka_without_pc1")
+    wanted = {"residual": "add"}.get(settings["layers"], settings["layers"])
+    if wanted != "all":
+        table = table[(table["kind_a"] == wanted) & (table["kind_b"] == wanted)]
+    if table.empty:
+        raise DataError(f"No layer of the kind {settings['layers']!r} was read out.")
+    blocks = results.table("cka_without_pc1_blocks").set_index("run")
+    grid = Grid(2, len(shown), 3)
+    sheet, norm = grid.sheet(), heatmap.scale_of(_MEASURE)
+    frames, panels = [], []
+    for column, run in enumerate(shown):
+        own = table[table["run"].astype(str) == run["run"]]
+        texts = ["layer_a", "layer_b", "reason"]
+        own = own.astype(dict.fromkeys(texts, str))
+        names = own.sort_values("index_a")["layer_a"].unique()
+        metrics = blocks.loc[run["run"]]
+        for row, (value, suffix, head) in enumerate(_ROWS):
+            matrix = own.pivot(index="layer_a", columns="layer_b", values=value).loc[names, names]
+            above, longest = (metrics[f"{m}{suffix}"] for m in ("fraction_above", "longest_run"))
+            name = title(results, shown, run, one_line=True) if row == 0 else ""
+            found = f"{100 * above:.1f} % above {metrics['threshold']:g}; run {longest:g}"
+            panel = Panel("", matrix)
+            panel.y_label = labels.layer_axis(settings["layers"]) if column == 0 else ""
+            panel.x_label = labels.layer_axis(settings["layers"]) if row == 1 else ""
+            ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
+            heatmap.draw_map(ax, panel, norm)
+            small = {"fontsize": 6.5, "linespacing": 1.1, "pad": 4}
+            ax.set_title(f"{name}\n{head}\n{found}", loc="left", **small)
+            panels.append(panel)
+        design = {c: run[c] for c in ("run", *results.design)}
+        kept = own.drop(columns=["run", "group", *results.design]).reset_index(drop=True)
+        frames.append(heatmap.plotted(kept, _MEASURE, design))
+    data = pd.concat(frames, ignore_index=True)
+    undefined = heatmap.any_undefined(panels)
+    heatmap.draw_scale(sheet, grid.scale_corner(), _MEASURE, norm, undefined)
+    text = [
+        f"{FIGURES['cka_without_pc1'].title}: {labels.measure(_MEASURE)} on "
+        f"{labels.probes(runs)}, between {labels.layer_words(settings['layers'])} numbered from "
+        "the input; below, after the first principal component of each batch is taken out.",
+        "Over the panels: share of the pairs of different ReLU layers above the threshold, and the "
+        "longest run of ReLU layers of which all pairs reach it.",
+        f"n = {labels.count(len(shown), 'network')}, "
+        f"{labels.seeds(sorted({int(run['seed']) for run in shown}))}.",
+        heatmap.marks(panels, norm, data),
+        *notes,
+        labels.failures(runs),
+    ]
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)))

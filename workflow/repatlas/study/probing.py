@@ -1,0 +1,56 @@
+"""What linear probes ask of a study."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from repatlas.data.catalogue import describe
+from repatlas.data.content import Description
+from repatlas.errors import ResourceError
+from repatlas.probe_sizes import BASE, check_size, closed_form_bytes, probed_features
+from repatlas.study.grid import Run
+from repatlas.study.messages import Mistake
+from repatlas.study.settings import StudySettings
+
+if TYPE_CHECKING:
+    from repatlas.study.study import Study
+
+
+def mistakes_in_probes(
+    settings: StudySettings, runs: Sequence[Run], data: Mapping[str, Description]
+) -> Iterator[Mistake]:
+    """Layers that are too large for the closed form, and batches larger than the training set.
+
+    `data` describes the data sets by folder name.
+    """
+    if "linear_probes" not in settings.analyses:
+        return
+    options, large = settings.linear_probes, {}
+    for run in runs:
+        about = data[run.dataset]
+        n = round(run.spec["data"]["fraction"] * about.n_train)
+        if options.method == "sgd":
+            if options.batch_size > n:
+                yield Mistake(
+                    ("linear_probes", "batch_size"),
+                    f"found {options.batch_size}, but fraction {run.spec['data']['fraction']:g} of "
+                    f"{run.design['dataset']} is {n} training images; accepted is at most {n}",
+                )
+            continue
+        try:
+            largest = max(probed_features(run.spec["model"], about.shape, options.pool))
+            check_size(n, largest, f"a layer of {run.name}")
+        except ResourceError as error:
+            large[run.name] = str(error)
+    if large:
+        more = f". In all {len(large)} networks are too large" if len(large) > 1 else ""
+        yield Mistake(("linear_probes",), next(iter(large.values())) + more)
+
+
+def probe_memory(study: "Study", name: str) -> int:
+    """Bytes that the job of the network `name` takes at its peak."""
+    run, options = study.by_name[name], study.settings.linear_probes
+    if options.method == "sgd":
+        return BASE
+    about = describe(study.datasets[run.dataset])
+    n = round(run.spec["data"]["fraction"] * about.n_train)
+    return closed_form_bytes(n, probed_features(run.spec["model"], about.shape, options.pool))
