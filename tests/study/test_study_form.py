@@ -27,6 +27,11 @@ CASES = {
         HEAD + "analyses: [best_matches, best_matches]",
         "line 5, analyses: 'best_matches' is named twice",
     ),
+    "analysed that match nothing": (
+        HEAD + "analyses: best_matches\nanalysed: [{depth: 20}]",
+        "line 6, analysed.0: {depth: 20} matches no network of the study; correct it or take the "
+        "entry out",
+    ),
     "unknown key in a section": (
         HEAD + "probe:\n  sise: 3",
         "line 6, probe.sise: unknown key; did you mean 'size'? (accepted: batch_size, dataset, "

@@ -99,6 +99,7 @@ OTHER = {
     "keep_activations": False,
     "measures": ["cka_minibatch", "cka"],
     "analyses": ["best_matches"],
+    "analysed": [{"depth": 8}],
     "figures": ["accuracy"],
     "figure_settings": {"accuracy": {"max_columns": 2}},
     "device": "cpu",

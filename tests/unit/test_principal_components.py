@@ -1,9 +1,23 @@
 """First principal components: planted ones, NumPy's and scikit-learn's, streamed and in memory."""
 
+from argparse import Namespace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from repatlas.analysis.principal_components import pc_similarity
+from repatlas.analysis.arrays import read_arrays
+from repatlas.analysis.design import Grid
+from repatlas.analysis.principal_components import (
+    layer_table,
+    network_table,
+    pc_similarity,
+    similarity_table,
+    summary_table,
+)
+from repatlas.cli import principal_components as command
+from repatlas.data.probe import make_probe
+from repatlas.files import write_json
 from repatlas.frozen import principal_components as pc
 from repatlas.frozen.krylov import Krylov
 from repatlas.frozen.principal_components import CONSTANT, from_activations, principal_components
@@ -115,6 +129,24 @@ def test_the_bounds_hold_before_convergence():
         assert found.residuals[0] < before
         before = found.residuals[0]
     assert before < 0.02
+
+
+@pytest.mark.parametrize("passes", [2, 3])
+def test_the_residual_told_is_the_one_that_the_vector_has(passes):
+    """|A v - lambda v| from the features, for each direction of the search space."""
+    x = decaying(seed=4, mean=10.0)
+    space = streamed(x, passes, tolerance=0, block=5)
+    found = space.components()
+    directions = torch.cat(space._basis[:-1]).numpy()
+    centred = x.astype(float) - x.mean(axis=0, dtype=float)
+    np.testing.assert_allclose(directions @ directions.T, np.eye(5 * passes), atol=1e-10)
+    scores = centred @ directions.T
+    values, vectors = np.linalg.eigh(scores.T @ scores)
+    for k in range(3):
+        v = directions.T @ vectors[:, -1 - k]
+        direct = np.linalg.norm(centred.T @ (centred @ v) - values[-1 - k] * v) / values[-1]
+        assert found.variances[k] == pytest.approx(values[-1 - k])
+        assert found.residuals[k] == pytest.approx(direct, rel=1e-6)
 
 
 def test_batches_of_any_size_give_the_same():
@@ -240,3 +272,81 @@ def test_similarity_of_components_has_no_sign():
     np.testing.assert_allclose(np.diag(found), 1)
     assert found[0, 1] == pytest.approx(1)
     assert found[0, 2] == pytest.approx((u @ v) ** 2)
+
+
+@pytest.fixture(scope="module")
+def grid(digits, network, tmp_path_factory):
+    """Two networks read out by the command, the second of which failed."""
+    folder = tmp_path_factory.mktemp("networks")
+    make_probe(digits, 64, folder / "probe.json")
+    status = {"a": {"status": "completed", "reason": ""}}
+    status["b"] = {"status": "diverged", "reason": "training loss is nan"}
+    for run in "ab":
+        path = folder / run
+        path.mkdir()
+        write_json(path / "spec.json", {"model": MODEL, "training": {"threads": 1}})
+        write_json(path / "status.json", status[run])
+        torch.save(network.state_dict(), path / "model.pt")
+        options = {"layers": ["relu", "dense"], "tolerance": 1e-4, "passes": 16}
+        command.run(
+            Namespace(
+                run=path,
+                dataset=digits,
+                probe=folder / "probe.json",
+                options=options,
+                output=folder / f"{run}.npz",
+                device="cpu",
+            )
+        )
+    runs = pd.DataFrame({"run": ["a", "b"], "group": ["g", "g"], "seed": [0, 1]})
+    artifacts = {run: str(folder / f"{run}.npz") for run in "ab"}
+    return Grid(runs, ["seed"], {}, {"principal_components": artifacts})
+
+
+def test_tables_say_what_the_command_left(grid, tmp_path):
+    found = read_arrays(grid.artifacts["principal_components"]["a"])
+    cka = np.random.default_rng(0).random((8, 8))
+    cka += cka.T
+    rows = [
+        {"measure": "cka_minibatch", "run_a": "a", "run_b": "a", "layer_a": p, "layer_b": q}
+        | {"value": cka[i, j]}
+        for i, p in enumerate(LAYERS)
+        for j, q in enumerate(LAYERS)
+    ]
+    # What belongs to another measure or pair of networks plays no part.
+    rows += [r | {"measure": "rsa", "value": 0} for r in rows]
+    rows += [r | {"run_b": "b", "value": 0} for r in rows[:64]]
+    pd.DataFrame(rows).to_parquet(tmp_path / "s.parquet")
+    layers = layer_table(grid).set_index(["run", "layer"])
+    assert len(layers) == 16
+    assert layers.loc["a", "pc1_share"].tolist() == found["shares"][:, 0].tolist()
+    assert layers.loc["a", "zero_share"].isna().tolist() == [False] * 7 + [True]
+    assert (layers.loc["a", "n_examples"] == 64).all()
+    pairs = similarity_table(grid)
+    own = pairs[pairs["run"] == "a"].pivot(index="index_a", columns="index_b", values="value")
+    np.testing.assert_allclose(own, pc_similarity(found["u1"]))
+    networks = network_table(grid, tmp_path / "s.parquet").set_index("run")
+    upper = np.triu_indices(8, 1)
+    expected = np.corrcoef(pc_similarity(found["u1"])[upper], cka[upper])[0, 1]
+    assert networks.loc["a", "pc1_cka_correlation"] == pytest.approx(expected)
+    assert networks.loc["a", "correlation_pairs"] == 28
+    assert networks.loc["a", "pc1_share_max"] == found["shares"][:, 0].max()
+    assert networks.loc["a", "zero_share_mean"] == pytest.approx(found["zeros"][:7].mean())
+    summary = summary_table(grid, networks.reset_index())
+    assert summary["pc1_share_max_n"].tolist() == [1]
+
+
+def test_a_network_that_failed_has_rows_with_its_reason(grid, tmp_path):
+    columns = ["measure", "run_a", "run_b", "layer_a", "layer_b"]
+    empty = pd.DataFrame(columns=columns).assign(value=pd.Series(dtype=float))
+    empty.to_parquet(tmp_path / "s.parquet")
+    reason = "network diverged: training loss is nan"
+    for table in (layer_table(grid), similarity_table(grid)):
+        bad = table[table["run"] == "b"]
+        assert len(bad) == len(table) / 2
+        assert set(bad["reason"]) == {reason}
+    networks = network_table(grid, tmp_path / "s.parquet").set_index("run")
+    assert networks.loc["b", "reason"] == reason
+    assert np.isnan(networks.loc["b", "pc1_share_max"])
+    assert np.isnan(networks.loc["a", "pc1_cka_correlation"])
+    assert networks.loc["a", "correlation_pairs"] == 0

@@ -71,7 +71,7 @@ def principal_components(
 
     Passes go on until the first component's `angle` is at most `tolerance`, in every layer, and
     `most_passes` at most. Few examples take a single pass, in which the components are exact.
-    `report` is called after each batch with the numbers of passes (in 1/batches) and of the most.
+    `report` is called after each pass with the number done and the number expected.
 
     Memory: the forward pass of a batch, and the search spaces of as many layers as fit into BUDGET,
     or of one.
@@ -84,11 +84,14 @@ def principal_components(
         return found
     results: list[LayerComponents | None] = [None] * len(layers)
     groups = list(_groups(counts))
-    for number, group in enumerate(groups):
+    done = 0
+    for group in groups:
         spaces = {k: Krylov(counts[k], n, device) for k in group}
         for turn in range(1, most_passes + 1):
             _pass(network, layers, spaces, images, device)
-            report(number * most_passes + turn, len(groups) * most_passes)
+            # How many it takes shows only when it is done.
+            total = max(len(groups) * EXPECTED, done + turn + 1)
+            report(done + turn, total)
             for k, space in list(spaces.items()):
                 found = _settled(space, turn, tolerance, turn == most_passes)
                 if found is not None:
@@ -96,6 +99,7 @@ def principal_components(
                     del spaces[k]
             if not spaces:
                 break
+        done += turn
     return [r for r in results if r is not None]
 
 

@@ -14,7 +14,7 @@ from repatlas.layers import Layer, layers_of, select, select_present
 from repatlas.study.analyses import ANALYSIS_SECTIONS
 from repatlas.study.axes import SETTINGS
 from repatlas.study.comparisons import Tile
-from repatlas.study.grid import Run
+from repatlas.study.grid import Run, fits
 from repatlas.study.messages import Mistake, did_you_mean, listed
 from repatlas.study.sections import BUILT_IN
 from repatlas.study.settings import StudySettings
@@ -126,6 +126,12 @@ def mistakes_in_analyses(
             yield Mistake(
                 (name,),
                 f"it has no effect, because `analyses` does not name {name!r}; add it there",
+            )
+    for number, entry in enumerate(settings.analysed):
+        if not any(fits(run, entry.given) for run in runs):
+            yield Mistake(
+                ("analysed", number),
+                f"{entry.text} matches no network of the study; correct it or take the entry out",
             )
     if "best_matches" in settings.analyses and all(a == b for tile in tiles for a, b in tile.pairs):
         yield Mistake(

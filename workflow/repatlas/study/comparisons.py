@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from repatlas.naming import canonical, digest
-from repatlas.study.axes import AXES
-from repatlas.study.grid import Run
+from repatlas.naming import digest
+from repatlas.study.grid import Run, fits
 from repatlas.study.measures import Variant
 from repatlas.study.messages import Mistake, StudyError
 from repatlas.study.settings import ComparisonSettings
@@ -110,15 +109,7 @@ def named_pairs(
 
 
 def _selected(groups: Groups, wanted: Mapping[str, Sequence]) -> list[str]:
-    return [
-        group
-        for group, runs in groups.items()
-        if all(_value(runs[0], key) in canonical(values) for key, values in wanted.items())
-    ]
-
-
-def _value(run: Run, axis: str) -> Any:
-    return canonical(run.design.get(axis, run.spec[AXES[axis]].get(axis)))
+    return [group for group, runs in groups.items() if fits(runs[0], wanted)]
 
 
 def _tile(

@@ -107,6 +107,16 @@ def _matches(cell: Cell, wanted: Mapping[str, Sequence]) -> bool:
     return all(canonical(cell[key]) in canonical(values) for key, values in wanted.items())
 
 
+def fits(run: Run, wanted: Mapping[str, Sequence]) -> bool:
+    """Whether a network has one of the wanted values of every axis named."""
+    return all(value_of(run, axis) in canonical(values) for axis, values in wanted.items())
+
+
+def value_of(run: Run, axis: str) -> Any:
+    """A network's value of an axis, whether or not the grid varies it."""
+    return canonical(run.design.get(axis, run.spec.get(AXES[axis], {}).get(axis)))
+
+
 def _further_axes(settings: StudySettings) -> list[str]:
     """The settings that vary beyond the usual design columns, in the order of the model."""
     named = set(settings.grid.given)

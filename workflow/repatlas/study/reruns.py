@@ -29,6 +29,7 @@ RERUNS = {
     "measure_options": "comparisons, for the measures concerned",
     "comparisons": COMPARISONS,
     "analyses": "analyses that are new",
+    "analysed": "analyses, for networks that are new to them",
     "linear_probes": "the analysis, for every network",
     "predictions": "tables and figures, those of the analysis",
     "principal_components": "the analysis, for every network, and `dominant_examples`",

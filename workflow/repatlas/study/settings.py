@@ -110,6 +110,9 @@ class StudySettings(Settings):
     analyses: any_of(Analysis) = []
     """Analyses beyond similarities, each with its tables and figures; options of one stand in the
     section of its name."""
+    analysed: list[Axes] = []
+    """Networks that analyses look into: those that match all keys of one entry; by default every
+    network. Predictions and best matches take all."""
     linear_probes: LinearProbeSettings = LinearProbeSettings()
     """Options of the analysis `linear_probes`."""
     predictions: PredictionSettings = PredictionSettings()

@@ -24,7 +24,7 @@ from repatlas.study.dynamics import mistakes_in_dynamics
 from repatlas.study.explain import check_keys, mistakes_in
 from repatlas.study.figure_checks import mistakes_in_figures
 from repatlas.study.figures import figures_of, settings_of, tables_of
-from repatlas.study.grid import Run, dataset_folder, dataset_settings, runs_of
+from repatlas.study.grid import Run, dataset_folder, dataset_settings, fits, runs_of
 from repatlas.study.measures import Variant, mistakes_in_options, variants
 from repatlas.study.messages import Mistake, StudyError, as_written
 from repatlas.study.predictions import mistakes_in_class_groups, prediction_pairs
@@ -165,11 +165,13 @@ class Study:
         return canonical(section.model_dump()) if section else {}
 
     def analysed(self, analysis: str) -> list[str]:
-        """Names of the networks that `analysis` makes a file of: all, but for the dynamics those
-        alone that are saved on their way."""
-        if analysis != "dynamics":
-            return list(self.by_name)
-        return [run.name for run in self.runs if "checkpoints" in run.spec["training"]]
+        """Names of the networks that `analysis` makes a file of: all that the study's `analysed`
+        selects, but for the dynamics those alone that are saved on their way."""
+        entries = [entry.given for entry in self.settings.analysed]
+        chosen = [r for r in self.runs if not entries or any(fits(r, e) for e in entries)]
+        if analysis == "dynamics":
+            chosen = [run for run in chosen if "checkpoints" in run.spec["training"]]
+        return [run.name for run in chosen]
 
     def artifact(self, analysis: str, run: str) -> str:
         """Path, below the results folder, of what `analysis` makes of the network `run`. Its name

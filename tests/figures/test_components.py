@@ -1,0 +1,137 @@
+"""Figures of first principal components and of dominant examples."""
+
+import numpy as np
+import pytest
+from component_tables import share, write_components, zeros
+from repatlas.errors import DataError
+from repatlas.figures import draw
+
+
+@pytest.fixture
+def components(study_of):
+    """`components(without=True, depths=..., ...)`: a made study with the tables of the analyses."""
+
+    def make(without=True, **settings):
+        study = study_of(**{"depths": (8, 14), "widths": (1.0,), "across": "none"} | settings)
+        write_components(study.folder / "tables", study.runs, study.design, without)
+        return study
+
+    return make
+
+
+def maps(drawing):
+    return [ax for ax in drawing.figure.axes if ax.images]
+
+
+def titles(drawing):
+    found = (ax.get_title(loc="left") for ax in drawing.figure.axes)
+    return [text for text in found if text]
+
+
+def test_a_row_has_the_four_panels_of_the_paper(components):
+    drawing = draw("first_component", components())
+    assert [t.splitlines()[-1] for t in titles(drawing)] == [
+        "Similarity of PC1",
+        "CKA",
+        "Share of PC1 (%)",
+        "CKA without PC1",
+    ] * 2
+    assert titles(drawing)[0].splitlines()[0] == "ResNet-8, width 1"
+    assert titles(drawing)[4].splitlines()[0] == "ResNet-14, width 1"
+    pc, _, without = (np.asarray(ax.images[0].get_array()) for ax in maps(drawing)[:3])
+    near = np.exp(-0.2 * np.abs(np.subtract.outer(range(8), range(8))))
+    np.testing.assert_allclose(pc, near**2)
+    np.testing.assert_allclose(without, near / 2)
+    line = next(ax for ax in drawing.figure.axes if len(ax.lines) == 4).lines[0]
+    np.testing.assert_allclose(line.get_ydata(), [100 * share(k, 0) for k in range(8)])
+    assert "0.75, 0.75" in drawing.caption
+    assert "all 512 probe images" in drawing.caption
+    assert "n = 2 networks, seed 0" in drawing.caption
+
+
+@pytest.mark.parametrize(("without", "settings"), [(True, {"without_pc1": False}), (False, {})])
+def test_the_fourth_panel_is_left_out(components, without, settings):
+    drawing = draw("first_component", components(without), settings)
+    assert len(maps(drawing)) == 2 * 2
+    assert "CKA without PC1" not in " ".join(titles(drawing))
+    assert "taken out" not in drawing.caption
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "n"), [("pc1_share", share, 8), ("sparsity", zeros, 7)]
+)
+def test_shares_are_drawn_by_layer(components, name, expected, n):
+    drawing = draw(name, components())
+    shallow = drawing.figure.axes[0]
+    single = [line for line in shallow.lines if line.get_alpha()]
+    assert len(single) == 2
+    for seed, line in enumerate(single):
+        np.testing.assert_allclose(line.get_ydata(), [100 * expected(k, seed) for k in range(n)])
+    mean = next(line for line in shallow.lines if not line.get_alpha())
+    np.testing.assert_allclose(mean.get_ydata(), [100 * expected(k, 0.5) for k in range(n)])
+    assert titles(drawing) == [
+        "ResNet-8, width 1\nn = 2 networks",
+        "ResNet-14, width 1\nn = 2 networks",
+    ]
+    assert "n = 4 networks" in drawing.caption
+    hollow = [line for line in shallow.lines if line.get_markerfacecolor() == "white"]
+    assert sum(len(line.get_xdata()) for line in hollow) == 3, "one inside each of three blocks"
+
+
+def test_networks_that_failed_are_left_out_and_said(components):
+    study = components(diverged=[(8, 1.0, 0), (14, 1.0, 0), (14, 1.0, 1)])
+    for name in ("pc1_share", "first_component", "cka_without_pc1", "dominant_removal"):
+        drawing = draw(name, study)
+        assert "3 of 4 networks did not complete" in drawing.caption
+        assert not any("ResNet-14" in t for t in titles(drawing))
+    with pytest.raises(DataError):
+        draw("first_component", study, {"seed": 5})
+
+
+def test_with_and_without_stand_above_each_other(components):
+    study = components()
+    drawing = draw("cka_without_pc1", study)
+    assert len(maps(drawing)) == 4
+    above, below = (np.asarray(ax.images[0].get_array()) for ax in maps(drawing)[:2])
+    assert above.shape == (7, 7), "ReLU layers alone"
+    np.testing.assert_allclose(below, above / 2)
+    heads = titles(drawing)
+    assert heads[0] == "ResNet-8, width 1\nwith PC1\n20.0 % above 0.9; run 4"
+    assert heads[1].endswith("without PC1\n2.0 % above 0.9; run 1")
+    whole = draw("cka_without_pc1", study, {"layers": "all"})
+    assert np.asarray(maps(whole)[0].images[0].get_array()).shape == (8, 8)
+
+
+def test_projections_are_counted(components):
+    drawing = draw("dominant_projections", components())
+    assert drawing.data.groupby("run")["examples"].sum().tolist() == [512] * 4
+    head = titles(drawing)[0]
+    assert "n = 2 networks" in head
+    assert "top 1 % carries 50 to 60 %" in head
+    assert "bimodality 0.70" in head
+
+
+def test_removals_stand_beside_each_other(components):
+    drawing = draw("dominant_removal", components())
+    assert len(maps(drawing)) == 2 * 3
+    heads = titles(drawing)
+    assert [h.splitlines()[1] for h in heads[:3]] == [
+        "all examples",
+        "without 10 % dominant",
+        "without 10 % random",
+    ]
+    assert heads[1].endswith("20.0 % above 0.9\nrun 4")
+    whole, left = (np.asarray(ax.images[0].get_array()) for ax in maps(drawing)[:2])
+    np.testing.assert_allclose(left, 0.9 * whole)
+
+
+def test_the_contact_sheet_shows_the_images(components):
+    study = components()
+    drawing = draw("dominant_images", study, {"max_examples": 6})
+    assert len(maps(drawing)) == 2 * (12 + 6)
+    table = study.table("dominant_images")
+    first = table[(table["run"] == study.runs["run"][0]) & (table["shown"] == "dominant")].iloc[0]
+    pixels = np.frombuffer(first["pixels"], np.uint8).reshape(3, 2, 2).transpose(1, 2, 0)
+    np.testing.assert_array_equal(maps(drawing)[0].images[0].get_array(), pixels)
+    assert maps(drawing)[0].get_xlabel() == "cat\n30.0"
+    assert "pixels" not in drawing.data
