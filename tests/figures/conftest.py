@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from repatlas.analysis.best_matches import best_match_table
+from repatlas.analysis.design import Grid
 from repatlas.layers import layers_of
 from repatlas.results import load_study
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from component_tables import write_components
 from dynamics_tables import write_dynamics
 from frozen_tables import write_frozen
 from made_predictions import write_predictions
@@ -93,6 +96,11 @@ def make_study(
     _write(tables, runs, layers, design, dead, pairs)
     write_frozen(tables, runs, design)
     write_dynamics(tables, runs, design)
+    write_components(tables, runs, design)
+    if (runs["status"] == "completed").sum() > 1:
+        grid = Grid(runs, design, {MEASURE: [str(tables / "layer_similarity.parquet")]})
+        matches = best_match_table(grid, pd.read_parquet(tables / "layers.parquet"))
+        matches.to_csv(tables / "best_matches.csv", index=False)
     return tables.parent
 
 

@@ -13,7 +13,10 @@ def components(study_of):
 
     def make(without=True, **settings):
         study = study_of(**{"depths": (8, 14), "widths": (1.0,), "across": "none"} | settings)
-        write_components(study.folder / "tables", study.runs, study.design, without)
+        tables = study.folder / "tables"
+        for path in [*tables.glob("cka_without_pc1*")]:
+            path.unlink()
+        write_components(tables, study.runs, study.design, without)
         return study
 
     return make

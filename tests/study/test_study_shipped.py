@@ -24,6 +24,7 @@ COUNTS = {
     "studies/cifar10-paper.yaml": ("cifar10-paper", 480, 48),
     "studies/cifar10-no-residual.yaml": ("cifar10-no-residual", 50, 5),
     "studies/dynamics.yaml": ("dynamics", 12, 6),
+    "studies/default-full.yaml": ("default-full", 49, 8),
     "studies/cifar10-interventions.yaml": ("cifar10-interventions", 200, 20),
     "studies/cifar100-paper.yaml": ("cifar100-paper", 530, 53),
 }

@@ -183,7 +183,7 @@ class Figure(NamedTuple):
     optional: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
-_WITHIN_TABLES = ("runs.csv", "layer_similarity.parquet", "block_metrics.csv")
+_WITHIN_TABLES = ("runs.csv", "layers.parquet", "layer_similarity.parquet", "block_metrics.csv")
 _WITHIN_SETTINGS: dict[str, Scalar] = {
     "measure": None,
     "layers": "all",
@@ -226,7 +226,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "best_matches": Figure(
         "The most similar layer of another network, by depth",
-        ("runs.csv", "best_matches.csv"),
+        ("runs.csv", "layer_similarity.parquet", "best_matches.csv"),
         {"measure": None, "layers": "relu", "max_pairs": 6},
         analysis="best_matches",
     ),
@@ -318,7 +318,7 @@ FIGURES: dict[str, Figure] = {
     "dynamics_within": Figure(
         "Similarity of all layers of one network, at checkpoints of its training",
         ("runs.csv", "dynamics_similarity.parquet", "dynamics_blocks.csv"),
-        {"layers": "all", "seed": None, "block": True, "max_rows": 4, "max_columns": 6},
+        {"layers": "all", "seed": None, "block": True, "max_rows": 6, "max_columns": 6},
         analysis="dynamics",
     ),
     "dynamics_to_final": Figure(

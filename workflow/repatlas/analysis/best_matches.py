@@ -67,7 +67,9 @@ def best_match_table(grid: Grid, layers: pd.DataFrame) -> pd.DataFrame:
         found = best_matches(part, measure in DISTANCES)
         found.insert(0, "measure", measure)
         parts.append(found)
-    table = pd.concat(parts, ignore_index=True)
+    # Without a compared pair (all networks of a pair failed, say) the table is empty.
+    empty = best_matches(pd.DataFrame(columns=_COLUMNS)).assign(measure="")
+    table = pd.concat(parts or [empty], ignore_index=True)
     table["group"], table["other_group"] = table["run"].map(group), table["other"].map(group)
     table["relative_depth"] = _depths(depth, table["run"], table["index"])
     table["match_depth"] = _depths(depth, table["other"], table["match_index"])
@@ -76,7 +78,8 @@ def best_match_table(grid: Grid, layers: pd.DataFrame) -> pd.DataFrame:
         dict(zip(by, key, strict=True)) | _summary(part)
         for key, part in table.groupby(by, sort=False)
     ]
-    result = pd.DataFrame(rows)
+    made = [*by, "n", "match", "match_share", "match_depth_mean", "match_depth_sd"]
+    result = pd.DataFrame(rows, columns=[*made, "value_mean", "value_sd"])
     others = grid.groups().rename(columns={c: f"other_{c}" for c in ["group", *grid.group_design]})
     result = grid.groups().merge(result, on="group").merge(others, on="other_group")
     first = ["measure", "group", *grid.group_design, *others.columns]

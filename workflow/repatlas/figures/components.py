@@ -6,6 +6,7 @@ The forms of figures 3, D.5, D.7 and D.8 of Nguyen, Raghu & Kornblith (ICLR 2021
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -52,6 +53,8 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
     grid = Grid(len(shown), len(kinds), 2, x_gap=0.4, most=1.6)
     sheet, norm = grid.sheet(), heatmap.scale_of(_CKA)
     frames, panels = [], []
+    most = layers.loc[layers["run"].isin([run["run"] for run in shown]), "pc1_share"].max()
+    top = min(100, 10 * np.ceil(11 * most)) if most > 0 else 100
     for row, run in enumerate(shown):
         own = layers[layers["run"] == run["run"]]
         names = own["layer"].tolist()
@@ -60,7 +63,9 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
             head = f"{title(results, shown, run, one_line=True)}\n" if column == 0 else "\n"
             bottom = row == len(shown) - 1
             if kind == "pc1_share":
-                _share(ax, own)
+                _line(ax, own, "pc1_share")
+                ax.set_ylim(0, top)
+                ax.tick_params(pad=1.5)
                 frame = own[["index", "layer", "kind", "pc1_share"]].copy()
                 frame.insert(0, "panel", kind)
                 frames.append(frame.assign(run=run["run"]))
@@ -243,13 +248,6 @@ def _matrix(found: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return matrix.reindex(index=names, columns=names)
 
 
-def _share(ax: Axes, own: pd.DataFrame) -> None:
-    _line(ax, own, "pc1_share")
-    ax.set_ylim(0, 100)
-    ax.set_xlim(0.5, len(own) + 0.5)
-    ax.tick_params(pad=1.5)
-
-
 def _line(ax: Axes, own: pd.DataFrame, column: str) -> None:
     """A line along the layers, with marks that tell their places apart."""
     x, y = own["index"] + 1, 100 * own[column]
@@ -264,6 +262,7 @@ def _line(ax: Axes, own: pd.DataFrame, column: str) -> None:
         (logits, "D", _COLOUR),
     ):
         ax.plot(x[chosen], y[chosen], marker=marker, ms=small, mfc=face, **look)
+    ax.set_xlim(0.5, len(own) + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
 
 

@@ -102,7 +102,8 @@ def _by_layer(
         if column == 0:
             ax.set_ylabel(labels.layer_axis(settings["layers"]), labelpad=2)
         if number + columns >= len(shown):
-            ax.set_xlabel("Training step", labelpad=2)
+            ax.set_xlabel("Training step")
+            ax.xaxis.set_label_coords(0.5, -0.38 / side)
     _scale(sheet, _TOP + head, side, norm, quantity)
     text = [
         f"{FIGURES[name].title}: {quantity.words}, on {labels.probes(runs)}; "
