@@ -83,18 +83,18 @@ def test_swapping_two_values_is_a_change(smoke, tmp_path):
 
 def test_a_figure_setting_redraws_only_that_figure(smoke, tmp_path):
     outcome = plan(smoke, tmp_path, figure_settings={"within_by_depth": {"layers": "relu"}})
-    assert outcome.jobs == {"figure": 1}
+    assert outcome.jobs == {"figure": 1, "record": 1}
 
 
 @pytest.mark.parametrize("change", [{"device": "cpu"}, {"title": "Another"}, {"data_root": "/x"}])
 def test_settings_that_change_no_number_rerun_no_number(smoke, tmp_path, change):
     jobs = plan(smoke, tmp_path, **change).jobs
-    assert set(jobs) <= {"provenance"}
+    assert set(jobs) <= {"record"}
 
 
 def test_not_keeping_activations_any_longer_reruns_no_network(smoke, tmp_path):
     jobs = plan(smoke, tmp_path, keep_activations=False).jobs
-    assert set(jobs) <= {"provenance"}
+    assert set(jobs) <= {"record"}
 
 
 def test_another_number_of_cores_reruns_nothing(smoke):
@@ -111,7 +111,8 @@ def test_a_second_study_shares_the_networks_that_both_have(smoke, tmp_path):
 def test_every_shipped_study_can_be_planned(tmp_path, path):
     outcome = start(tmp_path, path, "--dry-run")
     assert outcome.code == 0, outcome.output
-    assert outcome.jobs["train"] == len(Study(yaml.safe_load(path.read_text())).runs)
+    trained = sum(outcome.jobs.get(rule, 0) for rule in ("train", "train_with_checkpoints"))
+    assert trained == len(Study(yaml.safe_load(path.read_text())).runs)
 
 
 def test_planning_the_papers_whole_grid_takes_seconds(tmp_path):
