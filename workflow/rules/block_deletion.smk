@@ -43,9 +43,10 @@ rule block_deletion_table:
     conda:
         ENVIRONMENT
     params:
+        tables=tables_folder,
         code=code_digest("repatlas.cli.block_deletion_table"),
     message:
         "tables of block deletions"
     shell:
         "python -m repatlas block_deletion_table --grid {input.grid:q}"
-        " --output $(dirname {output[0]:q}) --log {log:q}"
+        " --output {params.tables:q} --log {log:q}"

@@ -53,9 +53,10 @@ rule dynamics_table:
     conda:
         ENVIRONMENT
     params:
+        tables=tables_folder,
         code=code_digest("repatlas.cli.dynamics_table"),
     message:
         "tables of the dynamics"
     shell:
         "python -m repatlas dynamics_table --grid {input.grid:q} --runs results/runs"
-        " --output $(dirname {output[0]:q}) --log {log:q}"
+        " --output {params.tables:q} --log {log:q}"

@@ -169,6 +169,10 @@ def study_path(*parts):
     return str(Path("results", "studies", STUDY.name, *parts))
 
 
+def tables_folder(wildcards):
+    return study_path("tables")
+
+
 def study_log(name):
     return f"results/logs/studies/{STUDY.name}/{name}.log"
 

@@ -44,9 +44,10 @@ rule linear_probes_table:
     conda:
         ENVIRONMENT
     params:
+        tables=tables_folder,
         code=code_digest("repatlas.cli.linear_probes_table"),
     message:
         "tables of linear probes"
     shell:
         "python -m repatlas linear_probes_table --grid {input.grid:q}"
-        " --output $(dirname {output[0]:q}) --log {log:q}"
+        " --output {params.tables:q} --log {log:q}"

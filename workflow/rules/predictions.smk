@@ -19,10 +19,11 @@ rule predictions_table:
     conda:
         ENVIRONMENT
     params:
+        tables=tables_folder,
         options=analysis_options("predictions"),
         code=code_digest("repatlas.cli.predictions_table"),
     message:
         "tables of predictions"
     shell:
         "python -m repatlas predictions_table --grid {input.grid:q} --results results"
-        " --options {params.options:q} --output $(dirname {output[0]:q}) --log {log:q}"
+        " --options {params.options:q} --output {params.tables:q} --log {log:q}"

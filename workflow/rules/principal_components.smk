@@ -49,12 +49,13 @@ rule principal_components_table:
     conda:
         ENVIRONMENT
     params:
+        tables=tables_folder,
         code=code_digest("repatlas.cli.principal_components_table"),
     message:
         "tables of first principal components"
     shell:
         "python -m repatlas principal_components_table --grid {input.grid:q}"
-        " --similarity {input.similarity:q} --output $(dirname {output[0]:q}) --log {log:q}"
+        " --similarity {input.similarity:q} --output {params.tables:q} --log {log:q}"
 
 
 rule cka_without_pc1:
@@ -90,12 +91,13 @@ rule cka_without_pc1_table:
     conda:
         ENVIRONMENT
     params:
+        tables=tables_folder,
         code=code_digest("repatlas.cli.cka_without_pc1_table"),
     message:
         "tables of similarity without first components"
     shell:
         "python -m repatlas cka_without_pc1_table --grid {input.grid:q}"
-        " --output $(dirname {output[0]:q}) --log {log:q}"
+        " --output {params.tables:q} --log {log:q}"
 
 
 rule dominant_examples:
@@ -136,9 +138,10 @@ rule dominant_examples_table:
     conda:
         ENVIRONMENT
     params:
+        tables=tables_folder,
         code=code_digest("repatlas.cli.dominant_examples_table"),
     message:
         "tables of dominant examples"
     shell:
         "python -m repatlas dominant_examples_table --grid {input.grid:q} --data results/data"
-        " --output $(dirname {output[0]:q}) --log {log:q}"
+        " --output {params.tables:q} --log {log:q}"
