@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from repatlas.errors import DataError, StoreError
-from repatlas.figures import draw, heatmap
+from repatlas.figures import across_seeds, draw, heatmap
 
 DEAD = "stage3.block1.relu1"
 
@@ -197,3 +197,11 @@ def test_the_network_with_fewer_weights_is_vertical(study):
 def test_no_comparison_of_architectures_is_said(study_of):
     with pytest.raises(DataError, match=r"`comparisons\.across_architectures: all`"):
         draw("across_architectures", study_of(across="none"))
+
+
+def test_of_many_seeds_those_that_were_compared_are_shown():
+    found = pd.DataFrame({"run": ["s0", "s1", "s2", "s3", "s4"]})
+    pairs = pd.DataFrame({"run_a": ["s1", "s3", "s4"], "run_b": ["s4", "s1", "s3"]})
+    assert across_seeds._most_compared(found, pairs, 3)["run"].tolist() == ["s1", "s3", "s4"]
+    assert across_seeds._most_compared(found, pairs.iloc[:0], 2)["run"].tolist() == ["s0", "s1"]
+    assert len(across_seeds._most_compared(found, pairs, 9)) == 5

@@ -46,7 +46,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     naming = [a for a in choice.varying(results, cells) if a not in labels.NAMED]
     blocks = []
     for _, cell in cells.iterrows():
-        found = choice.completed_seeds(runs, cell["group"]).head(settings["max_seeds"])
+        found = choice.completed_seeds(runs, cell["group"])
+        found = _most_compared(found, results.pairs(measure), settings["max_seeds"])
         name = ", ".join([labels.network(cell), *(labels.setting(a, cell[a]) for a in naming)])
         blocks.append(_block(name, results, found, measure, settings["layers"]))
     data = pd.concat([f for block in blocks for f in block.frames], ignore_index=True)
@@ -114,6 +115,19 @@ def _cells(
             "of the grid."
         )
     return chosen, notes
+
+
+def _most_compared(found: pd.DataFrame, pairs: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most `most` of the networks, the first compared pair and then, one by one, those compared
+    with most of the chosen: of many seeds a study compares a sample of pairs alone."""
+    names = found["run"].tolist()
+    compared = {frozenset(p) for p in zip(pairs["run_a"], pairs["run_b"], strict=True)}
+    start = next((p for p in itertools.combinations(names, 2) if frozenset(p) in compared), names)
+    chosen = list(start[: min(2, most)])
+    while len(chosen) < min(most, len(names)):
+        rest = [name for name in names if name not in chosen]
+        chosen.append(max(rest, key=lambda n: sum({n, c} in compared for c in chosen)))
+    return found[found["run"].isin(chosen)]
 
 
 def _block(

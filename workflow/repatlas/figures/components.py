@@ -41,9 +41,10 @@ class _Quantity(NamedTuple):
 def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A row a network: similarity of first components, CKA, share of the variance by layer, and CKA
     without the first component where the study has it."""
-    runs = choice.select_runs(results, settings)
-    shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
     layers = results.table("principal_components")
+    runs = choice.select_runs(results, settings)
+    runs = runs[runs["run"].isin(layers["run"])]
+    shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
     summary = results.table("principal_component_networks").set_index("run")
     kinds = [kind for kind in _HEADS if kind != "cka_without_pc1" or _has_fourth(results, settings)]
     tables = {

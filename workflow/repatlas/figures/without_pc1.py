@@ -22,9 +22,10 @@ _ROWS = (("value_with", "", "with PC1"), ("value", "_without_pc1", "without PC1"
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A column a network: above with, below without the first component of each probe batch."""
-    runs = choice.select_runs(results, settings)
-    shown, notes = networks(results, runs, settings["seed"], settings["max_columns"])
     table = results.table("cka_without_pc1")
+    runs = choice.select_runs(results, settings)
+    runs = runs[runs["run"].isin(table["run"].unique())]
+    shown, notes = networks(results, runs, settings["seed"], settings["max_columns"])
     wanted = {"residual": "add"}.get(settings["layers"], settings["layers"])
     if wanted != "all":
         table = table[(table["kind_a"] == wanted) & (table["kind_b"] == wanted)]
