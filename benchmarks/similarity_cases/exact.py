@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from harness.measuring import Outcome, as_lists, interleaved, median, once, ratio
 
 from similarity_cases import limits, memory
 from similarity_cases.arrays import activations
-from similarity_cases.measuring import Outcome, as_lists, interleaved, median, once, ratio
 from similarity_cases.sizes import Sizes
 
 EXACT, BIASED, BATCHES, LIMIT = "repatlas cka", "repatlas cka_biased", "repatlas minibatch", "limit"

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from harness.measuring import Outcome, Target, as_lists, interleaved, median, ratio
 from repatlas.stores import ActivationWriter, StoredLayer
 
 from similarity_cases import limits
-from similarity_cases.measuring import Outcome, Target, as_lists, interleaved, median, ratio
 from similarity_cases.network import Network, images
 from similarity_cases.sizes import Sizes
 

@@ -7,11 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-
-from similarity_cases import ours, peers
-from similarity_cases.arrays import activations
-from similarity_cases.many import ALONE, APART, SomePairs
-from similarity_cases.measuring import (
+from harness.measuring import (
     Outcome,
     Target,
     as_lists,
@@ -19,6 +15,10 @@ from similarity_cases.measuring import (
     median,
     ratio,
 )
+
+from similarity_cases import ours, peers
+from similarity_cases.arrays import activations
+from similarity_cases.many import ALONE, APART, SomePairs
 from similarity_cases.network import Network, images
 from similarity_cases.sizes import Sizes
 

@@ -4,10 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-
-from similarity_cases import limits, ours, peers
-from similarity_cases.arrays import activations, centred
-from similarity_cases.measuring import (
+from harness.measuring import (
     Line,
     Outcome,
     Target,
@@ -16,6 +13,9 @@ from similarity_cases.measuring import (
     median,
     ratio,
 )
+
+from similarity_cases import limits, ours, peers
+from similarity_cases.arrays import activations, centred
 from similarity_cases.sizes import Sizes
 
 LIMIT, PEER, RAW, CENTRED = "limit", "pytorch-cka", "repatlas, raw arrays", "repatlas, centred"

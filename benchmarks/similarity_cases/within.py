@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from harness.measuring import Outcome, Target, as_lists, interleaved, median, ratio
 
 from similarity_cases import limits, ours, peers
 from similarity_cases.arrays import activations, centred
-from similarity_cases.measuring import Outcome, Target, as_lists, interleaved, median, ratio
 from similarity_cases.sizes import Sizes
 
 LIMIT, FULL_PRODUCTS = "limit", "full products"

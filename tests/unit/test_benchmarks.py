@@ -15,6 +15,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import similarity as script
+from harness import measuring, report
+from harness import memory as peaks
+from harness.measuring import Line, Target
 from similarity_cases import (
     arrays,
     exact,
@@ -22,14 +25,11 @@ from similarity_cases import (
     growing,
     limits,
     many,
-    measuring,
     memory,
     ours,
     peers,
-    report,
     within,
 )
-from similarity_cases.measuring import Line, Target
 from similarity_cases.sizes import SMALL
 
 NETWORKS = [arrays.activations(SMALL.wide, SMALL.examples, seed) for seed in range(3)]
@@ -172,14 +172,14 @@ def test_peak_memory_is_measured_in_processes_of_their_own(monkeypatch):
 
 
 def test_the_peak_sees_what_was_held():
-    memory.forget_peak()
-    before = memory.peak()
+    peaks.forget_peak()
+    before = peaks.peak()
     held = np.ones(8_000_000)
     del held
     if sys.platform == "linux":
-        assert 60 < memory.peak() - before < 90
-    memory.forget_peak()
-    assert memory.peak() - before < 30 or sys.platform != "linux"
+        assert 60 < peaks.peak() - before < 90
+    peaks.forget_peak()
+    assert peaks.peak() - before < 30 or sys.platform != "linux"
 
 
 def test_a_median_of_ratios_is_taken_round_by_round():
@@ -242,9 +242,9 @@ def test_results_survive_being_written_and_drawn(tmp_path):
         Line("memory", 150.0, nan, "MB", 1, Target("at most", 200)),
     ]
     part = report.Part("within-1", "Title", 1, lines, {"limit": [0.1]})
-    script.save([part], tmp_path, report)
+    script.SCRIPT.save([part], tmp_path)
     other = replace(part, name="few", title="Other")
-    script.save([other], tmp_path, report)
+    script.SCRIPT.save([other], tmp_path)
     content = json.loads((tmp_path / "similarity.json").read_text())
     assert list(content["parts"]) == ["few", "within-1"], "what was measured before is kept"
     again = report.part_of("within-1", content["parts"]["within-1"])

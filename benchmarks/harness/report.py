@@ -12,12 +12,14 @@ from typing import Any
 from repatlas.figures.style import DOUBLE, GREY, style
 from repatlas.files import whole_file, write_json
 
-from similarity_cases.measuring import Line, Target
+from harness.measuring import Line, Target
 
 PACKAGES = (
     "numpy",
     "scipy",
     "torch",
+    "torchvision",
+    "pytorch-lightning",
     "zarr",
     "pytorch-cka",
     "torch-cka",
@@ -102,12 +104,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def save(parts: Sequence[Part], about: dict[str, Any], folder: Path) -> None:
-    """similarity.json and similarity.png in `folder`."""
-    write_json(
-        folder / "similarity.json", {**about, "parts": {p.name: p.as_record() for p in parts}}
-    )
-    draw(parts, folder / "similarity.png")
+def save(parts: Sequence[Part], about: dict[str, Any], folder: Path, name: str) -> None:
+    """<name>.json and <name>.png in `folder`."""
+    records = {part.name: part.as_record() for part in parts}
+    write_json(folder / f"{name}.json", {**about, "parts": records})
+    draw(parts, folder / f"{name}.png")
 
 
 def draw(parts: Sequence[Part], path: Path) -> None:
