@@ -155,6 +155,10 @@ class Study:
         """Files of the tables that a figure is drawn from."""
         return tables_of(self.settings, figure)
 
+    def description(self, dataset: str) -> Description:
+        """Image shape, classes and numbers of examples of a data set, by its folder's name."""
+        return self._descriptions[dataset]
+
     def shape(self, run: str) -> tuple[int, int, int]:
         """Channels, height and width of the images that a network sees."""
         return self._descriptions[self.by_name[run].dataset].shape

@@ -1,0 +1,111 @@
+"""The expected cost of a study, by kind of job."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from repatlas.costs import laws
+from repatlas.costs.workload import Workload, workload
+from repatlas.layers import select_present
+from repatlas.study.comparisons import Tile
+from repatlas.study.grid import Run
+from repatlas.study.needs import tile_bytes
+from repatlas.study.study import Study
+from repatlas.trajectory import planned_steps
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job is expected to take; None where no law is known for it.
+
+    seconds: on one thread, or on one GPU; memory: bytes at its peak; disk: bytes that stay.
+    """
+
+    rule: str
+    job: str
+    seconds: float | None
+    memory: float | None
+    disk: float
+
+
+def costs(study: Study, device: str = "cpu") -> Iterator[Cost]:
+    """The jobs of a study that cost more than seconds: training, reading out, comparing.
+
+    `device`: "cpu" (one thread a job) or "cuda" (one GPU a job that computes with torch). Analyses,
+    tables and figures are not among them. A measure of activations has no known time.
+    """
+    works = {run.name: _workload(study, run) for run in study.runs}
+    for run in study.runs:
+        yield _training(study, run, works[run.name], device)
+        yield _read_out(study, run, works[run.name], device)
+    for tile in study.tiles:
+        yield _comparison(study, tile, works)
+
+
+def _workload(study: Study, run: Run) -> Workload:
+    data = study.description(run.dataset)
+    return workload(run.spec["model"], data.shape, len(data.classes))
+
+
+def _training(study: Study, run: Run, work: Workload, device: str) -> Cost:
+    data, settings = study.description(run.dataset), run.spec["training"]
+    share = run.spec["data"]["fraction"]
+    train = round(share * data.n_train)
+    test = data.n_test
+    if run.spec["data"]["evaluate_on"] == "held_out":
+        test = min(10_000, data.n_train - train)
+    batch, epochs = settings["batch_size"], settings["epochs"]
+    steps = train // batch
+    # Every so many epochs, after the last one, and once more for the record.
+    evaluations = -(-epochs // settings["evaluate_every"]) + 1
+    seconds = laws.train_seconds(work, batch, steps * epochs, test * evaluations, device)
+    channels, height, width = data.shape
+    pad = 2 * settings["crop_padding"]
+    images = train * channels * (height + pad) * (width + pad)
+    saved = 1 + len(planned_steps(settings.get("checkpoints"), steps))
+    return Cost(
+        "train",
+        run.name,
+        seconds,
+        laws.train_bytes(work, batch, images),
+        saved * laws.checkpoint_bytes(work) + test * len(data.classes) * laws.FLOAT,
+    )
+
+
+def _read_out(study: Study, run: Run, work: Workload, device: str) -> Cost:
+    probe = study.probes[run.name]
+    taps = select_present(work.layers, probe.taps)
+    features = sum(work.features[k] for k in taps)
+    batches = probe.size // probe.batch_size * probe.passes
+    disk = laws.gram_bytes(len(taps), probe.batch_size, batches)
+    if study.settings.keep_activations:
+        disk += laws.activation_bytes(features, probe.size)
+    return Cost(
+        "extract",
+        run.name,
+        laws.extract_seconds(work, features, len(taps), probe.batch_size, batches, device),
+        laws.forward_bytes(work, probe.batch_size),
+        disk,
+    )
+
+
+def _comparison(study: Study, tile: Tile, works: Mapping[str, Workload]) -> Cost:
+    probe = study.probes[tile.runs[0]]
+    tapped, compared = [], []
+    for name in tile.runs:
+        layers = works[name].layers
+        taps = select_present(layers, study.probes[name].taps)
+        tapped.append(len(taps))
+        compared.append(len(set(taps) & set(select_present(layers, tile.layers))))
+    products = values = 0
+    for a, b in tile.pairs:
+        one = tapped[a] ** 2 if a == b else compared[a] * compared[b]
+        values += one
+        # A network with itself: half of a symmetric table.
+        products += one // 2 if a == b else one
+    batches = probe.size // probe.batch_size * probe.passes
+    seconds = None
+    if tile.measure == "cka_minibatch":
+        stored = sum(laws.gram_bytes(n, probe.batch_size, batches) for n in tapped)
+        seconds = laws.compare_seconds(products, stored, probe.batch_size, batches)
+    disk = laws.table_bytes(values)
+    return Cost("similarity", tile.name, seconds, tile_bytes(study, tile), disk)
