@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from repatlas.analysis.design import Grid
+from repatlas.analysis.statistics import pair_intervals
 from repatlas.catalogue import DISTANCES
 
 _SIDED = ("run", "index", "layer", "kind")
@@ -80,6 +81,7 @@ def best_match_table(grid: Grid, layers: pd.DataFrame) -> pd.DataFrame:
     ]
     made = [*by, "n", "match", "match_share", "match_depth_mean", "match_depth_sd"]
     result = pd.DataFrame(rows, columns=[*made, "value_mean", "value_sd"])
+    result = _with_intervals(result, table)
     others = grid.groups().rename(columns={c: f"other_{c}" for c in ["group", *grid.group_design]})
     result = grid.groups().merge(result, on="group").merge(others, on="other_group")
     first = ["measure", "group", *grid.group_design, *others.columns]
@@ -113,3 +115,26 @@ def _summary(part: pd.DataFrame) -> dict[str, float | str]:
         "value_mean": known["value"].mean(),
         "value_sd": known["value"].std(),
     }
+
+
+def _with_intervals(result: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """`result` with the bootstrap intervals of match_depth and value beside their sd."""
+    keys = ["measure", "group", "other_group"]
+    parts = []
+    for key, pairs in table.groupby(keys, sort=False):
+        part = None
+        for column in ("match_depth", "value"):
+            values = pairs.pivot(index=["run", "other"], columns="index", values=column)
+            runs = [values.index.get_level_values(side) for side in ("run", "other")]
+            low, high = pair_intervals(*runs, values.to_numpy())
+            part = pd.DataFrame({"index": values.columns}) if part is None else part
+            part[f"{column}_low"], part[f"{column}_high"] = low, high
+        parts.append(part.assign(**dict(zip(keys, key, strict=True))))
+    names = [f"{column}_{end}" for column in ("match_depth", "value") for end in ("low", "high")]
+    if parts:
+        result = result.merge(pd.concat(parts), on=[*keys, "index"], validate="one_to_one")
+    else:
+        result[names] = np.nan
+    first = [c for c in result.columns if c not in names]
+    place = first.index("match_depth_sd") + 1
+    return result[first[:place] + names[:2] + first[place:] + names[2:]]

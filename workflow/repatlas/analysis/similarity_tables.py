@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from repatlas.analysis.blocks import BlockMetrics, block_metrics
 from repatlas.analysis.design import Grid
-from repatlas.analysis.statistics import spread
+from repatlas.analysis.statistics import pair_intervals, spread
 from repatlas.analysis.symmetry import each_pair_once, symmetrised
 from repatlas.analysis.writing import write_csv
 from repatlas.catalogue import DISTANCES
@@ -26,6 +26,7 @@ SIDED = ("run", "group", "index", "layer", "kind")
 READ = ["measure", *(f"{name}_{side}" for name in SIDED for side in "ab"), "value"]
 
 ENDS = ["run_start_layer", "run_end_layer"]
+OVER_PAIRS = ["n_pairs", *(f"value_{part}" for part in ("mean", "sd", "low", "high", "min", "max"))]
 BLOCK_SUMMARY = ["fraction_above", "longest_run", "mean_similarity", "first_last"]
 
 
@@ -166,13 +167,24 @@ def cross_seed_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
     ]
     by = ["group_a", "measure", "layer_a", "index_a", "kind_a"]
     columns = ["group", "measure", "layer", "index", "kind"]
-    values = each_pair_once(across, by).groupby(by, sort=False, observed=True)["value"]
-    result = values.agg(
-        n_pairs="count", value_mean="mean", value_sd="std", value_min="min", value_max="max"
-    ).reset_index()
+    parts = [_over_pairs(part, by) for _, part in each_pair_once(across, by).groupby(by[:2])]
+    result = pd.concat(parts) if parts else pd.DataFrame(columns=[*by, *OVER_PAIRS])
     result = result.rename(columns=dict(zip(by, columns, strict=True)))
     last = table.groupby("group_a", observed=True)["index_a"].max().clip(lower=1)
     result["group"] = result["group"].astype(str)
     # Without pairs nothing says that the mapped column holds numbers.
     result.insert(5, "relative_depth", result["index"] / result["group"].map(last).astype(float))
     return grid.groups().merge(result, on="group")
+
+
+def _over_pairs(pairs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """One row a layer of one group and measure: `by` and the summary over pairs of networks."""
+    values = pairs.groupby(by, sort=False, observed=True)["value"]
+    result = values.agg(
+        n_pairs="count", value_mean="mean", value_sd="std", value_min="min", value_max="max"
+    ).reset_index()
+    wide = pairs.pivot(index=["run_a", "run_b"], columns="index_a", values="value")
+    runs = [wide.index.get_level_values(side) for side in ("run_a", "run_b")]
+    low, high = pair_intervals(*runs, wide.to_numpy())
+    ends = pd.DataFrame({"index_a": wide.columns, "value_low": low, "value_high": high})
+    return result.merge(ends, on="index_a", validate="one_to_one")[[*by, *OVER_PAIRS]]

@@ -22,6 +22,45 @@ def bootstrap_interval(values: Sequence[float], level: float = 0.95) -> tuple[fl
     return float(np.quantile(means, tail)), float(np.quantile(means, 1 - tail))
 
 
+def pair_intervals(
+    first: Sequence[str], second: Sequence[str], values: np.ndarray, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile bootstrap intervals of means over pairs of networks: (low, high), each (columns,).
+
+    `values` (pairs, columns): pair i compares networks `first[i]` and `second[i]`; NaN is left out.
+    Networks are resampled, not pairs, because pairs that share a network are not independent
+    (Snijders & Borgatti 1999, "Non-parametric standard errors and tests for network statistics",
+    Connections 22): a pair counts as often as its networks are drawn together. Where no network
+    stands on both sides, each side is resampled by itself. NaN for fewer than 3 networks on a side.
+    """
+    values = np.asarray(values, dtype=float)
+    undefined = np.full(values.shape[1], np.nan)
+    sides = [np.unique(np.asarray(side, dtype=str)) for side in (first, second)]
+    one_population = bool(np.intersect1d(*sides).size)
+    if one_population:
+        sides = [np.union1d(*sides)] * 2
+    if min(len(side) for side in sides) < MIN_FOR_INTERVAL:
+        return undefined, undefined.copy()
+    rng = np.random.default_rng(0)
+    drawn = [_times_drawn(rng, len(side)) for side in sides[: 1 if one_population else 2]]
+    places = [np.searchsorted(s, p) for s, p in zip(sides, (first, second), strict=True)]
+    times = drawn[0][:, places[0]] * drawn[-1][:, places[1]]
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        # A resample without a single pair has no mean: 0 / 0.
+        means = (times @ np.where(known, values, 0)) / (times @ known)
+    tail = (1 - level) / 2
+    some = known.any(axis=0)
+    low, high = undefined, undefined.copy()
+    low[some], high[some] = np.nanquantile(means[:, some], [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def _times_drawn(rng: np.random.Generator, n: int) -> np.ndarray:
+    """(resamples, n): how often each of n networks is drawn when n are drawn with replacement."""
+    return rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(float)
+
+
 def spread(table: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:
     """One row for each combination of `by`, in order of appearance, with `<column>_mean`, `_sd`
     (n - 1), `_low` and `_high` (95 % bootstrap interval of the mean) of the defined values of each
