@@ -2,6 +2,7 @@
 # make test     set up (if needed) and pass the tests
 # make CONFIG=config/studies/smoke.yaml     another study
 # make publish STUDY=name     copy a finished study's small tables and pictures for git
+# make slurm    run a study on a SLURM cluster, from its login node (config/CLUSTER.md)
 # make check    formatters and linters;  make lock     solve the lock files again
 
 PYTHON ?= python3
@@ -12,7 +13,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
 
-.PHONY: study setup test check publish format lock plan
+# Without a controller that answers, the SLURM executor costs each start of Snakemake ten seconds, so
+# it has an environment of its own: one package on top of .venv.
+SLURM_VENV := .venv-slurm
+SLURM_READY := $(SLURM_VENV)/.ready
+
+.PHONY: study setup test check publish format lock plan slurm setup-slurm
 
 study: $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG)
@@ -28,6 +34,21 @@ $(READY): envs/requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+slurm: $(SLURM_READY)
+	$(SLURM_VENV)/bin/python -m snakemake --workflow-profile workflow/profiles/slurm \
+	  --configfile $(CONFIG) $(ARGS)
+
+setup-slurm: $(SLURM_READY)
+
+$(SLURM_READY): $(READY) envs/requirements-slurm.lock
+	$(PYTHON) -m venv $(SLURM_VENV)
+	$(SLURM_VENV)/bin/python -c 'import sys, sysconfig, pathlib; \
+	  pathlib.Path(sysconfig.get_path("purelib"), "venv.pth").write_text( \
+	  f"import site; site.addsitedir({sys.argv[1]!r})\n")' \
+	  "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	$(SLURM_VENV)/bin/python -m pip install --quiet --require-hashes -r envs/requirements-slurm.lock
 	@touch $@
 
 test: $(READY)

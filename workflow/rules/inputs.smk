@@ -98,8 +98,10 @@ def tile_spec(wildcards):
     return canonical_json({**spec, "options": tile.options or None})
 
 
-def tile_mem_mb(wildcards):
-    return max(2000, round(tile_bytes(STUDY, TILES[wildcards.measure, wildcards.tile]) / 1e6))
+def tile_mem_mb(wildcards, attempt):
+    # An estimate from the sizes. Attempts are more than one where a profile has retries.
+    estimate = tile_bytes(STUDY, TILES[wildcards.measure, wildcards.tile]) / 1e6
+    return attempt * max(2000, round(estimate))
 
 
 def tile_files():
@@ -127,8 +129,8 @@ def run_with_data(wildcards):
     }
 
 
-def linear_probe_memory(wildcards):
-    return round(probe_memory(STUDY, wildcards.run) / 1e6)
+def linear_probe_memory(wildcards, attempt):
+    return attempt * round(probe_memory(STUDY, wildcards.run) / 1e6)
 
 
 def dynamics_plan(wildcards):
