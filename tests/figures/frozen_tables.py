@@ -29,7 +29,9 @@ def write_frozen(tables, runs, design):
                 for position in ("before", "after") if residual else ("after",):
                     number = (stage - 1) * blocks + block
                     value = probed(number, position, run["seed"]) if ok else np.nan
-                    where = dict(stage=stage, block=block, position=position, method="ridge")
+                    last = {"before": "bn2", "after": "add" if residual else "bn2"}[position]
+                    where = dict(layer=f"stage{stage}.block{block}.{last}", stage=stage)
+                    where |= dict(block=block, position=position, method="ridge")
                     probes.append({**head, **where, "accuracy": value, "reason": reason})
             for kind in ("from_the_end", "alone") if residual else ():
                 for n in range(kind == "alone", blocks + 1):

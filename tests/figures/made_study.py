@@ -138,7 +138,8 @@ def _write(tables, runs, layers, design, dead, pairs):
         pd.DataFrame(layers[row["run"]], columns=["layer", "kind"])
         .assign(**{c: row[c] for c in ["run", "group", *design]})
         .reset_index(names="index")
-        .assign(shape="4x8x8", features=256, relative_depth=0.0)
+        .assign(shape="4x8x8", features=256)
+        .assign(relative_depth=lambda t: t["index"] / t["index"].max())
         for _, row in runs.iterrows()
     ]
     table = pd.concat(parts)

@@ -16,6 +16,7 @@ from repatlas.code import code_digest
 from repatlas.data.catalogue import fingerprint
 from repatlas.environment import set_up_jobs
 from repatlas.errors import RepatlasError
+from repatlas.explorer.own_files import own_files_digest
 from repatlas.files import write_json
 from repatlas.hardware import cuda_devices, free_disk
 from repatlas.naming import canonical_json, digest

@@ -211,6 +211,7 @@ def study_results():
         *study_tables(),
         *study_figures(),
         *rules.record.output,
+        *rules.explorer.output,
         *rules.provenance.output,
     ]
 

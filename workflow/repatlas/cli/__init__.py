@@ -42,6 +42,7 @@ COMMANDS = {
     "comparison_table": "a study's values beside the paper's",
     "cost_table": "what each job of a study cost",
     "figure": "draw one figure of a study",
+    "explorer": "make the page on which a study is explored",
     "provenance": "record what a study was made with",
     "compare": "compare two stores or folders of arrays",
     "schema": "print the JSON schema of a study file",

@@ -75,6 +75,10 @@ class StudyResults:
         """
         return self._tables.read(name)
 
+    def path(self, name: str) -> Path:
+        """The file of a table, for reading a large one part by part. Errors as in `table`."""
+        return self._tables.path(name)
+
     @property
     def runs(self) -> pd.DataFrame:
         """One row a network: design, status, losses and accuracies (fractions, 0 to 1)."""

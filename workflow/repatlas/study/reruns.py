@@ -8,11 +8,12 @@ TRAINING = "training, for the networks concerned"
 READ_OUT = "read-out"
 COMPARISONS = "comparisons"
 RECORD = "nothing but the study's record"
+EXPLORER = "the study's record and its explorer"
 
 # By key or section; a key that is not here has its section's.
 RERUNS = {
     "study": "tables and figures, in the new name's folder",
-    "title": RECORD,
+    "title": EXPLORER,
     "datasets": "data set, then training, for the networks that use it",
     "data_root": RECORD,
     "grid": "training, for networks that are new",

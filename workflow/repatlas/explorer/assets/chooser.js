@@ -1,0 +1,56 @@
+// Networks A and B, each by the axes that vary in the study.
+repatlas.chooser = (() => {
+  "use strict";
+  const { about, state, make } = repatlas;
+  const { runs, varying, words } = about;
+
+  function build(side) {
+    const element = document.getElementById(`choose-${side}`);
+    const selects = varying.map((axis) => {
+      const present = [...new Set(runs.places[axis.name])].sort((x, y) => x - y);
+      const options = present.map((place) => make("option", { value: place }, axis.texts[place]));
+      const select = make("select", {
+        id: `${side}-${axis.name}`,
+        onchange: () => {
+          const run = about.nearest(state.get()[side], axis.name, Number(select.value));
+          const alone = state.get().a === state.get().b;
+          state.set(side === "a" && alone ? { a: run, b: run, cell: null } : { [side]: run, cell: null });
+        },
+      }, ...options);
+      return [axis, select];
+    });
+    element.append(
+      make("legend", {}, make("span", { class: `badge ${side}` }, side.toUpperCase()), ` Network ${side.toUpperCase()}`),
+      make("div", { class: "axes" },
+        ...selects.map(([axis, select]) => make("label", {}, axis.label, select))),
+    );
+    const line = make("p", { class: "quiet small network-line" });
+    element.append(line);
+    return (run) => {
+      selects.forEach(([axis, select]) => { select.value = runs.places[axis.name][run]; });
+      const done = about.completed(run);
+      line.classList.toggle("failed", !done);
+      line.textContent = done
+        ? `Test accuracy ${words.percent(runs.test_accuracy[run])} %, ${words.count(runs.parameters[run])} parameters`
+        : `${runs.status[run]}: ${runs.reason[run]}`;
+    };
+  }
+
+  const sides = { a: build("a"), b: build("b") };
+  document.getElementById("same").addEventListener("click", () => {
+    state.set({ b: state.get().a, cell: null });
+  });
+  document.getElementById("swap").addEventListener("click", () => {
+    const { a, b } = state.get();
+    state.set({ a: b, b: a, cell: null });
+  });
+
+  return {
+    update(now) {
+      sides.a(now.a);
+      sides.b(now.b);
+      document.getElementById("same").disabled = now.a === now.b;
+      document.getElementById("swap").disabled = now.a === now.b;
+    },
+  };
+})();

@@ -1,0 +1,84 @@
+"""What the page shows of one network: its learning curve, and quantities along its layers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from repatlas.errors import StoreError
+from repatlas.explorer.pieces import Pieces, columns
+from repatlas.results import StudyResults
+
+_CURVE = ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+_COMPONENTS = ["layer", "relative_depth", "pc1_share", "zero_share"]
+_PROBES = ["layer", "relative_depth", "position", "accuracy"]
+
+
+def optional(results: StudyResults, name: str) -> pd.DataFrame | None:
+    """A table that not every study has, or None."""
+    try:
+        return results.table(name)
+    except StoreError:
+        return None
+
+
+def write_networks(results: StudyResults, pieces: Pieces) -> None:
+    """A piece `networks/<run>` for every network of the study, those that failed included."""
+    curves = _by_run(results.learning_curves)
+    components = _by_run(optional(results, "principal_components"))
+    probes = _by_run(optional(results, "linear_probes"))
+    depths = _by_run(results.table("layers"))
+    for run in results.runs["run"]:
+        content: dict[str, Any] = {}
+        depth = depths[run].set_index("layer")["relative_depth"].to_dict() if run in depths else {}
+        if run in curves:
+            content["curve"] = columns(curves[run].sort_values("epoch"), _CURVE)
+        if run in components:
+            content["components"] = _along(components[run], depth, _COMPONENTS)
+        if run in probes:
+            content["probes"] = _along(probes[run], depth, _PROBES)
+        pieces.write(f"networks/{run}", content)
+
+
+def _by_run(table: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+    if table is None:
+        return {}
+    return {str(run): own for run, own in table.groupby("run", observed=True, sort=False)}
+
+
+def _along(own: pd.DataFrame, depth: dict[str, float], kept: list[str]) -> dict[str, Any]:
+    """Columns of a table of layers from input to output, with the relative depth of each among all
+    tapped layers, on which the page's axes agree."""
+    own = own.assign(relative_depth=own["layer"].map(depth))
+    return columns(own.sort_values("relative_depth", kind="stable"), kept)
+
+
+def same_layer(results: StudyResults) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(measure, by group: similarity of each layer between networks that differ in the seed)."""
+    table = results.cross_seed
+    kept = ["layer", "kind", "relative_depth", "n_pairs", "value_mean", "value_sd"]
+    for measure, part in table.groupby("measure", sort=False):
+        yield (
+            str(measure),
+            {
+                str(group): columns(own.sort_values("index"), kept)
+                for group, own in part.groupby("group", sort=False)
+            },
+        )
+
+
+def write_matches(results: StudyResults, pieces: Pieces, folders: dict[str, str]) -> bool:
+    """Where a layer's best match lies, a piece `matches/<measure>/<group>` with all other groups.
+    False where the study has not asked for it."""
+    table = optional(results, "best_matches")
+    if table is None:
+        return False
+    kept = ["layer", "kind", "relative_depth", "n", "match", "match_share"]
+    kept += ["match_depth_mean", "match_depth_sd", "value_mean"]
+    for (measure, group), part in table.groupby(["measure", "group"], sort=False):
+        content = {
+            str(other): columns(own.sort_values("index"), kept)
+            for other, own in part.groupby("other_group", sort=False)
+        }
+        pieces.write(f"matches/{folders[str(measure)]}/{group}", content)
+    return True

@@ -1,0 +1,73 @@
+"""The whole page: its own files, the plotting library beside them, and the study's pieces."""
+
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+
+from repatlas.explorer import overview
+from repatlas.explorer.images import write_dividing, write_dominant
+from repatlas.explorer.networks import same_layer, write_matches, write_networks
+from repatlas.explorer.pieces import Pieces
+from repatlas.explorer.similarity import SimilarityPieces, comparisons
+from repatlas.files import disk_full_is_named, sole_writer
+from repatlas.results import StudyResults
+
+
+def write_page(results: StudyResults, title: str, output: Path) -> None:
+    """Write the page of a study to the folder `output`, which is whole or absent.
+
+    Parameters
+    ----------
+    results : the study, whose tables are all that is read (and the names of its networks' files)
+    title : the study's title, may be empty
+    output : the page's folder; what was there is replaced
+    """
+    output = output.resolve()
+    with sole_writer(output), disk_full_is_named(output):
+        partial = output.with_name(f".{output.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            _write(results, title, output, partial)
+            shutil.rmtree(output, ignore_errors=True)
+            partial.rename(output)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write(results: StudyResults, title: str, output: Path, folder: Path) -> None:
+    with as_file(files("repatlas.explorer") / "assets") as assets:
+        shutil.copytree(assets, folder / "assets")
+    (folder / "assets" / "index.html").rename(folder / "index.html")
+    (folder / "assets" / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+    pieces = Pieces(folder / "data")
+    measures = overview.measures(results)
+    folders = {measure["name"]: measure["folder"] for measure in measures}
+    write_networks(results, pieces)
+    content = overview.overview(results, title, output)
+    content |= {
+        "measures": measures,
+        "kinds": overview.kinds(results),
+        "start": overview.start(results),
+        "matches": write_matches(results, pieces, folders),
+        "dominant": write_dominant(results, pieces),
+        "dividing": write_dividing(results, pieces),
+    }
+    _write_similarity(results, pieces, folders)
+    pieces.write("study", content)
+
+
+def _write_similarity(results: StudyResults, pieces: Pieces, folders: dict[str, str]) -> None:
+    numbers = {run: number for number, run in enumerate(results.runs["run"])}
+    across = dict(same_layer(results))
+    open_pieces: dict[str, SimilarityPieces] = {
+        name: SimilarityPieces(pieces, folder, numbers) for name, folder in folders.items()
+    }
+    # The similarities, then the maps that analyses add, each a table of its own.
+    own = [name for name in folders if name not in results.measures]
+    for path, measure in [("layer_similarity", None), *((name, name) for name in own)]:
+        for found in comparisons(results.path(path), measure):
+            open_pieces[found.measure].add(found)
+    for name, writer in open_pieces.items():
+        writer.finish({"same_layer": across.get(name, {})})
