@@ -10,6 +10,7 @@ import csv
 import io
 import logging
 import math
+import signal
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -32,6 +33,7 @@ from repatlas.training.optimiser import Optimiser
 from repatlas.training.principal_component import PrincipalComponentPenalty
 from repatlas.training.progress import Progress
 from repatlas.training.seeds import generator
+from repatlas.training.termination import Termination
 from repatlas.training.trajectory import Trajectory
 from repatlas.trajectory import FOLDER, planned_steps
 
@@ -220,6 +222,8 @@ def train(
     `scratch` keeps the resume checkpoint, which counts only for the same spec, the same `code`
     (digest of the training code) and the same data, and the checkpoints on the way; they are
     removed when the record is complete.
+
+    On SIGTERM it ends after the epoch with a resume checkpoint and the exit code of that signal.
     """
     identity = {"spec": _plain(spec), "code": code, "data": dataset.checksum}
     training = Training(spec, dataset, device, scratch)
@@ -231,13 +235,18 @@ def train(
     progress = Progress(name, training)
     scratch.mkdir(parents=True, exist_ok=True)
     saved = time.monotonic()
-    while not training.finished:
-        training.run_epoch()
-        progress.report()
-        if time.monotonic() - saved > RESUME_EVERY and not training.finished:
-            checkpoint.save(training.state(identity), resume)
-            saved = time.monotonic()
-    status = _record(training, spec, folder, device)
+    with Termination() as end:
+        while not training.finished:
+            training.run_epoch()
+            progress.report()
+            due = end.told or time.monotonic() - saved > RESUME_EVERY
+            if due and not training.finished:
+                checkpoint.save(training.state(identity), resume)
+                saved = time.monotonic()
+                if end.told:
+                    log.info("%s: told to end; saved after epoch %d", name, training.epoch)
+                    raise SystemExit(128 + signal.SIGTERM)
+        status = _record(training, spec, folder, device)
     resume.unlink(missing_ok=True)
     if training.trajectory is not None:
         training.trajectory.clear()
