@@ -28,7 +28,10 @@ VALUES: Any = st.recursive(
 PLACES = [
     *((key,) for key in ("study", "title", "datasets", "data_root", "grid", "exclude", "include")),
     *((key,) for key in ("overrides", "data", "taps", "probe", "measures", "comparisons", 3)),
-    *((key,) for key in ("keep_activations", "figures", "figure_settings", "device")),
+    *(
+        (key,)
+        for key in ("keep_activations", "figures", "figure_settings", "device", "jobs_per_gpu")
+    ),
     *(("grid", key) for key in ("dataset", "fraction", "random_labels", "seed", "flip", 3)),
     *(("training", key) for key in ("epochs", "learning_rate", "batch_size", "crop_padding")),
     *(("comparisons", key) for key in ("across_architectures", "layers", "seed_pairs")),

@@ -103,6 +103,7 @@ OTHER = {
     "figures": ["accuracy"],
     "figure_settings": {"accuracy": {"max_columns": 2}},
     "device": "cpu",
+    "jobs_per_gpu": 4,
     "data.dataset": "cifar100",
     "data.fraction": 0.25,
     "data.evaluate_on": "held_out",

@@ -86,7 +86,9 @@ def test_a_figure_setting_redraws_only_that_figure(smoke, tmp_path):
     assert outcome.jobs == {"figure": 1, "record": 1}
 
 
-@pytest.mark.parametrize("change", [{"device": "cpu"}, {"title": "Another"}, {"data_root": "/x"}])
+@pytest.mark.parametrize(
+    "change", [{"device": "cpu"}, {"jobs_per_gpu": 4}, {"title": "Another"}, {"data_root": "/x"}]
+)
 def test_settings_that_change_no_number_rerun_no_number(smoke, tmp_path, change):
     jobs = plan(smoke, tmp_path, **change).jobs
     # The explorer shows the title.

@@ -14,7 +14,7 @@ from snakemake.exceptions import WorkflowError
 from repatlas.catalogue import ANALYSES, FIGURES, MEASURES
 from repatlas.code import code_digest
 from repatlas.data.catalogue import fingerprint
-from repatlas.environment import set_up_jobs
+from repatlas.environment import set_up_jobs, share_gpus
 from repatlas.errors import RepatlasError
 from repatlas.explorer.own_files import own_files_digest
 from repatlas.files import write_json
@@ -36,6 +36,8 @@ try:
     STUDY = Study(config, FILES)
 except RepatlasError as error:
     raise WorkflowError(str(error)) from None
+
+share_gpus(STUDY.settings.jobs_per_gpu)
 
 # The study as it was understood. Its name is the digest of its content, so that an unchanged study
 # reruns nothing, and a dry run of another grid changes nothing under jobs that are running.

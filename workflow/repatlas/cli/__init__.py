@@ -15,6 +15,8 @@ from pathlib import Path
 
 from repatlas import __version__
 from repatlas.errors import RepatlasError
+from repatlas.files import write_json
+from repatlas.gpus import own_gpu
 
 COMMANDS = {
     "data": "make a data set's verified arrays, splits and order",
@@ -72,16 +74,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # threads differ in rounding.
     for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    module = importlib.import_module(f"repatlas.cli.{chosen.command}")
+    early = _known_early(arguments[1:])
+    _set_up_logging(early.log)
+    # Before torch is imported, because a job that waits for a GPU should hold no memory.
+    with own_gpu(early.device) as waited:
+        code = _run(chosen.command, arguments[1:])
+        if early.device and early.log and code == 0:
+            write_json(early.log.with_suffix(".gpu.json"), {"gpu": _gpu(), "waited": waited})
+    return code
+
+
+def _known_early(arguments: Sequence[str]) -> argparse.Namespace:
+    """What must be known before the module of a command is imported: its log and its device."""
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    known.add_argument("--log", type=Path)
+    known.add_argument("--device")
+    return known.parse_known_args(arguments)[0]
+
+
+def _gpu() -> str | None:
+    """Model of the GPU that the command computed on, None where it did without."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return torch.cuda.get_device_name()
+
+
+def _run(command: str, arguments: Sequence[str]) -> int:
+    module = importlib.import_module(f"repatlas.cli.{command}")
     own = argparse.ArgumentParser(
-        prog=f"repatlas {chosen.command}",
+        prog=f"repatlas {command}",
         description=textwrap.dedent(module.__doc__ or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     own.add_argument("--log", type=Path, help="also write all messages to this file")
     module.add_arguments(own)
-    options = own.parse_args(arguments[1:])
-    _set_up_logging(options.log)
+    options = own.parse_args(arguments)
     try:
         module.run(options)
     except RepatlasError as error:

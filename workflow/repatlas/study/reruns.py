@@ -39,6 +39,7 @@ RERUNS = {
     "figures": "figures that are new",
     "figure_settings": "figures, those concerned",
     "device": RECORD,
+    "jobs_per_gpu": RECORD,
 }
 
 

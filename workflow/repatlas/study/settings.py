@@ -134,7 +134,10 @@ class StudySettings(Settings):
             json_schema_extra={"patternErrorMessage": "auto, cpu, cuda or cuda:N"},
         ),
     ] = "auto"
-    """Where networks are trained and read out; `auto` takes a GPU where there is one."""
+    """Where networks are trained and read out; `auto` takes a GPU where there is one. Jobs that run
+    together take one each."""
+    jobs_per_gpu: count("jobs") = 1
+    """Jobs that may use one GPU at the same time; small networks leave most of a large one idle."""
 
     @field_validator("measures", "analyses")
     @classmethod

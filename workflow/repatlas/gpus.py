@@ -1,0 +1,108 @@
+"""A GPU for each job: which one, and who has it.
+
+Snakemake counts GPUs but never says which, so jobs that start together would all take the first
+one. Here a job takes a lock on a GPU, or on a share of one, and sees no other; the lock is the
+operating system's and ends with the job, however it ends.
+"""
+
+import ctypes
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+log = logging.getLogger(__name__)
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SHARES = "REPATLAS_JOBS_PER_GPU"  # how many jobs may use one GPU at a time
+LOOK_EVERY = 1.0  # seconds between looks for a free GPU
+
+
+def count_gpus() -> int:
+    """Number of GPUs that CUDA shows to this process, counted by another one.
+
+    Once a process has started CUDA it is too late to choose what it sees.
+    """
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0  # no driver, no need to ask further
+    command = "from repatlas.hardware import cuda_devices; print(cuda_devices())"
+    done = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=False
+    )
+    return int(done.stdout) if done.returncode == 0 else 0
+
+
+def visible_gpus(count: Callable[[], int] = count_gpus) -> list[str]:
+    """The GPUs this process may use, as CUDA_VISIBLE_DEVICES names them: numbers or identifiers."""
+    number = count()
+    if VISIBLE in os.environ:
+        return [name.strip() for name in os.environ[VISIBLE].split(",")][:number]
+    return [str(index) for index in range(number)]
+
+
+@contextmanager
+def own_gpu(
+    device: str | None, gpus: Callable[[], list[str]] = visible_gpus, folder: Path | None = None
+) -> Iterator[float]:
+    """Hold a GPU, or one of its shares, while the block runs; yields the seconds waited for it.
+
+    `device` is what the job was told: only `auto` and `cuda` leave the choice. Where there is a
+    GPU, the block finds CUDA_VISIBLE_DEVICES set to the one it has. Jobs of one user on one machine
+    meet in `folder`, by default one under the temporary folder.
+    """
+    names = gpus() if device in ("auto", "cuda") else []
+    if not names:
+        yield 0.0
+        return
+    shares = max(1, int(os.environ.get(SHARES, "1")))
+    folder = folder or _meeting_place()
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    name, lock = _take(names, shares, folder)
+    waited = time.monotonic() - began
+    log.debug("GPU %s, after %.1f s of waiting", name, waited)
+    before = os.environ.get(VISIBLE)
+    os.environ[VISIBLE] = name
+    try:
+        yield waited
+    finally:
+        lock.release()
+        if before is None:
+            del os.environ[VISIBLE]
+        else:
+            os.environ[VISIBLE] = before
+
+
+def _take(names: list[str], shares: int, folder: Path) -> tuple[str, filelock.FileLock]:
+    """The first free share, those of idle GPUs first; waits for one as long as it takes."""
+    said = False
+    while True:
+        for share in range(shares):
+            for name in names:
+                lock = filelock.FileLock(folder / f"{name.replace('/', '_')}-{share}.lock")
+                try:
+                    lock.acquire(blocking=False)
+                except filelock.Timeout:
+                    continue
+                return name, lock
+        if not said:
+            log.info("Waiting for a GPU: %d, each with %d jobs, are taken", len(names), shares)
+            said = True
+        time.sleep(LOOK_EVERY)
+
+
+def _meeting_place() -> Path:
+    # Jobs of SLURM are given GPUs of their own, which each of them may see as number 0; only
+    # processes of the same job share.
+    job = os.environ.get("SLURM_JOB_ID", "")
+    who = f"{os.getuid()}-slurm{job}" if job else str(os.getuid())
+    return Path(tempfile.gettempdir(), f"repatlas-gpus-{who}")
