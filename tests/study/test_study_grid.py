@@ -153,6 +153,13 @@ def test_any_setting_is_an_axis_and_a_column(axis, values, small):
     assert len(named) == 8
 
 
+@pytest.mark.parametrize("axis", ["pc_penalty", "random_labels"])
+def test_a_setting_that_only_some_networks_have_is_off_in_the_others(small, axis):
+    small["include"] = [{"depth": 14, axis: 0.5}]
+    values = Study(small).frame.groupby(axis, dropna=False).size()
+    assert set(values.index) == {0, 0.5}
+
+
 def test_a_setting_that_only_an_override_changes_is_a_column_too(small):
     small["overrides"] = [{"where": {"depth": 14}, "set": {"epochs": 10}}]
     assert dict(zip(Study(small).frame["depth"], Study(small).frame["epochs"], strict=True)) == {

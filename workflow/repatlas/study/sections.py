@@ -209,4 +209,4 @@ SECTIONS: dict[str, type[Settings]] = {
 # Settings that say what is kept of a network, not what it is: they cannot tell two networks apart.
 NO_AXES = {"checkpoints"}
 # Settings that are off at 0, which is then what they are where nothing is said.
-OFF_AT_ZERO = {"pc_penalty", "colour_jitter"}
+OFF_AT_ZERO = {"pc_penalty", "colour_jitter", "random_labels"}
