@@ -3,7 +3,7 @@
 # make CONFIG=config/studies/smoke.yaml     another study
 # make publish STUDY=name     copy a finished study's small tables and pictures for git
 # make slurm    run a study on a SLURM cluster, from its login node (config/CLUSTER.md)
-# make check    formatters and linters;  make lock     solve the lock files again
+# make check    formatters, linters, types;  make lock     solve the lock files again
 
 PYTHON ?= python3
 CORES ?= all
@@ -57,6 +57,7 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --configfile config/studies/smoke.yaml
 

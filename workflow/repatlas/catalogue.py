@@ -387,21 +387,26 @@ def figure_settings(
     axes = [axis for axis in axes if axis != "seed"]
     mistakes = []
     for key, value in given.items():
-        where = f"figure_settings.{name}.{key}"
-        if key not in own:
-            if key not in axes:
-                mistakes.append(f"{where}: unknown setting{suggestion(key, [*own, *axes])}")
-            continue
-        kind = FIGURE_SETTINGS[key][0]
-        if value is None and own[key] is None:
-            continue
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            accepted = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
-            mistakes.append(f"{where}: found {value!r}, accepted is {accepted}")
-        elif key.startswith("max_") and value < 1:
-            mistakes.append(f"{where}: found {value}, accepted is a whole number from 1 up")
-        elif key == "measure" and measure_name(value) not in MEASURES:
-            mistakes.append(f"{where}: found {value!r}{suggestion(value, MEASURES)}")
+        if key in own:
+            complaint = "" if value is None and own[key] is None else _refused(key, value)
+        else:
+            known = [*own, *axes]
+            complaint = "" if key in axes else f"unknown setting{suggestion(key, known)}"
+        if complaint:
+            mistakes.append(f"figure_settings.{name}.{key}: {complaint}")
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return {**own, **given}
+
+
+def _refused(key: str, value: Scalar) -> str:
+    """Why a figure's setting cannot be `value`, or ''."""
+    kind = FIGURE_SETTINGS[key][0]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        accepted = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
+        return f"found {value!r}, accepted is {accepted}"
+    if key.startswith("max_") and isinstance(value, int) and value < 1:
+        return f"found {value}, accepted is a whole number from 1 up"
+    if key == "measure" and measure_name(str(value)) not in MEASURES:
+        return f"found {value!r}{suggestion(str(value), MEASURES)}"
+    return ""

@@ -107,7 +107,7 @@ def read_chunk(file: Path, shape: tuple[int, ...], out: np.ndarray | None = None
     FileNotFoundError without the file; ValueError where it is damaged.
     """
     values = np.empty(shape, dtype="<f4") if out is None else out
-    missing = memoryview(values.reshape(-1).view(np.uint8))
+    missing = values.reshape(-1).view(np.uint8).data
     with open(file, "rb", buffering=0) as handle:
         while missing and (count := handle.readinto(missing)):
             missing = missing[count:]

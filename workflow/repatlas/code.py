@@ -80,10 +80,9 @@ def _tree(path: Path) -> ast.Module:
 def _dump(path: Path) -> str:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
+        if isinstance(body := getattr(node, "body", None), list):
             # A text standing alone is a docstring, of a module, class, function or field.
-            node.body = [s for s in body if not _is_text(s)] or [ast.Pass()]
+            body[:] = [s for s in body if not _is_text(s)] or [ast.Pass()]
     return ast.dump(tree)
 
 

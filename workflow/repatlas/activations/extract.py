@@ -34,7 +34,8 @@ def load_network(
     # The head's size is the number of classes it was trained on, whatever is probed now.
     network = build(spec["model"], shape, len(weights["dense.bias"]), None)
     network.load_state_dict(weights)
-    return network.to(device=device, memory_format=torch.channels_last).eval()
+    # torch's own annotations leave out this overload.
+    return network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
 def extract(
@@ -77,7 +78,13 @@ def extract(
             if not (whole or keep):
                 continue
 
-            def receive(index: int, output: Tensor, whole=whole, keep=keep, batch=batch) -> None:
+            def receive(
+                index: int,
+                output: Tensor,
+                whole: bool = whole,
+                keep: Callable[[int, int, Tensor], object] | None = keep,
+                batch: int = batch,
+            ) -> None:
                 shapes[index] = tuple(output.shape[1:])
                 if keep:
                     keep(index, batch * size, output)

@@ -122,12 +122,12 @@ def _with_intervals(result: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     keys = ["measure", "group", "other_group"]
     parts = []
     for key, pairs in table.groupby(keys, sort=False):
-        part = None
+        part = pd.DataFrame()
         for column in ("match_depth", "value"):
             values = pairs.pivot(index=["run", "other"], columns="index", values=column)
-            runs = [values.index.get_level_values(side) for side in ("run", "other")]
-            low, high = pair_intervals(*runs, values.to_numpy())
-            part = pd.DataFrame({"index": values.columns}) if part is None else part
+            one, other = (values.index.get_level_values(side) for side in ("run", "other"))
+            low, high = pair_intervals(one, other, values.to_numpy())
+            part["index"] = values.columns
             part[f"{column}_low"], part[f"{column}_high"] = low, high
         parts.append(part.assign(**dict(zip(keys, key, strict=True))))
     names = [f"{column}_{end}" for column in ("match_depth", "value") for end in ("low", "high")]

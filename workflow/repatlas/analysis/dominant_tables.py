@@ -89,7 +89,7 @@ def example_table(grid: Grid, classes: Mapping[str, list[str]]) -> pd.DataFrame:
     relative to the median one, and the share of the block's layers that it dominates too.
     `classes` by run. The projections' sign is arbitrary: `same_side` says which examples lie on the
     side of the first."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for network in networks(grid):
         reference, found = network.reference, network.components
         if reference is None:
@@ -186,7 +186,7 @@ def similarity_table(grid: Grid) -> pd.DataFrame:
         kinds = np.full(len(found["layer"]), "relu")
         for k in np.flatnonzero(found["draw"] == 0):
             frame = pair_columns(network.run, found["layer"], kinds)
-            for position, (name, value) in enumerate(_removal(found, k).items(), start=1):
+            for position, (name, value) in enumerate(_removal(found, int(k)).items(), start=1):
                 frame.insert(position, name, value)
             frame["value"] = found["value"][k].ravel()
             frame["reason"] = found["reason"][k].ravel()

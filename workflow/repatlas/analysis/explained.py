@@ -127,22 +127,22 @@ def exchanged_networks(
     found = []
     for _ in range(REPEATS):
         order = rng.permutation(len(both))
-        sums = [both[part].sum(axis=0) for part in (order[:n_a], order[n_a:])]
-        counts = Counts(*sums, n_a, len(both) - n_a)
-        one = shifted(counts, np.zeros_like(classes))
-        found.append(_share(counts, classes, one, _saturated(counts)))
+        one, other = (both[part].sum(axis=0) for part in (order[:n_a], order[n_a:]))
+        counts = Counts(one, other, n_a, len(both) - n_a)
+        common = shifted(counts, np.zeros_like(classes))
+        found.append(_share(counts, classes, common, _saturated(counts)))
     return _mean(found)
 
 
 def _saturated(counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Model C: every example and architecture has the odds that it shows."""
     with np.errstate(divide="ignore"):
-        odds = [
+        odds_a, odds_b = (
             np.log(counts.cells[:, side]) - np.log(n - counts.cells[:, side])
             for side, n in enumerate((counts.n_a, counts.n_b))
-        ]
+        )
     weight = np.bincount(counts.cell_of, minlength=len(counts.cells))
-    return *odds, np.arange(len(counts.cells)), weight
+    return odds_a, odds_b, np.arange(len(counts.cells)), weight
 
 
 def _fit(

@@ -148,10 +148,10 @@ def _pair(
     """Everything about one pair in one row."""
     row: dict[str, float | str] = {"group_a": a.group, "group_b": b.group}
     row |= {"examples": len(a.labels), "n_a": a.n, "n_b": b.n}
-    overall = [own.correct.mean(axis=1, dtype=float) for own in (a, b)]
-    for side, values in zip("ab", overall, strict=True):
+    overall_a, overall_b = (own.correct.mean(axis=1, dtype=float) for own in (a, b))
+    for side, values in (("a", overall_a), ("b", overall_b)):
         row |= {f"accuracy_{side}_{k}": float(v[0]) for k, v in spreads(values[:, None]).items()}
-    row |= welch(*overall, options.least_seeds)
+    row |= welch(overall_a, overall_b, options.least_seeds)
     for kind, name in (("class", "classes"), ("class_group", "class_groups")):
         adjusted = tables[kind][-1]["p_adjusted"]
         row |= {f"{name}_tested": int(adjusted.notna().sum())}
@@ -161,9 +161,9 @@ def _pair(
     test = untested if few else permutation_test(a, b, options.seed)
     row |= {f"dispersion_{key}": value for key, value in test.items()}
     row |= dispersion(a, b, options.seed) | disagreement(a, b, options.seed)
-    right = [own.correct.sum(axis=0) for own in (a, b)]
+    right_a, right_b = (own.correct.sum(axis=0) for own in (a, b))
     if min(a.n, b.n) > 0:
-        found = explained_by_class(*right, a.n, b.n, a.labels, options.seed)
+        found = explained_by_class(right_a, right_b, a.n, b.n, a.labels, options.seed)
         exchanged = exchanged_networks(a.correct, b.correct, a.labels, options.seed)
         row |= {"v2": found["v2"], "v2_exchanged": exchanged, **found}
     return row

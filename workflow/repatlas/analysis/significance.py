@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from repatlas.analysis.statistics import MIN_FOR_INTERVAL, RESAMPLES
@@ -41,7 +42,7 @@ def too_few(n_a: int, n_b: int, least: int) -> str:
     return f"not tested: n={n_a}" if n_a == n_b else f"not tested: n={n_a} and {n_b}"
 
 
-def holm_sidak(p: Sequence[float]) -> np.ndarray:
+def holm_sidak(p: ArrayLike) -> np.ndarray:
     """Holm's (1979) step-down p-values with Sidak's (1967) bound, in the given order: each at most
     alpha keeps the family-wise error at alpha for independent tests. Undefined p-values are no
     tests: they stay NaN and do not count."""

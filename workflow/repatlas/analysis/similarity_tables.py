@@ -144,8 +144,8 @@ def block_table(grid: Grid, table: pd.DataFrame, kind: str = "relu") -> pd.DataF
             row |= dict.fromkeys(["longest_run", "run_start", "run_end"], np.nan)
             row |= {"run_start_layer": "", "run_end_layer": ""}
         rows.append(row)
-    metrics = [field.name for field in fields(BlockMetrics)]
-    columns = ["run", "measure", "kind", *metrics, *ENDS]
+    names_of_metrics = [field.name for field in fields(BlockMetrics)]
+    columns = ["run", "measure", "kind", *names_of_metrics, *ENDS]
     result = grid.with_design(pd.DataFrame(rows, columns=columns))
     last = ["mean_similarity", "first_last"]
     return result[[c for c in result.columns if c not in last] + last]
@@ -184,7 +184,7 @@ def _over_pairs(pairs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         n_pairs="count", value_mean="mean", value_sd="std", value_min="min", value_max="max"
     ).reset_index()
     wide = pairs.pivot(index=["run_a", "run_b"], columns="index_a", values="value")
-    runs = [wide.index.get_level_values(side) for side in ("run_a", "run_b")]
-    low, high = pair_intervals(*runs, wide.to_numpy())
+    one, other = (wide.index.get_level_values(side) for side in ("run_a", "run_b"))
+    low, high = pair_intervals(one, other, wide.to_numpy())
     ends = pd.DataFrame({"index_a": wide.columns, "value_low": low, "value_high": high})
     return result.merge(ends, on="index_a", validate="one_to_one")[[*by, *OVER_PAIRS]]

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 RESAMPLES = 10_000
 MIN_FOR_INTERVAL = 3
 SPREAD = ("n", "mean", "sd", "low", "high")
 
 
-def bootstrap_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+def bootstrap_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean (Efron 1979), from 10,000 resamples with a fixed
     seed; (NaN, NaN) for fewer than 3 values, where resampling says nothing."""
     values = np.asarray(values, dtype=float)
@@ -35,10 +36,9 @@ def pair_intervals(
     """
     values = np.asarray(values, dtype=float)
     undefined = np.full(values.shape[1], np.nan)
-    sides = [np.unique(np.asarray(side, dtype=str)) for side in (first, second)]
-    one_population = bool(np.intersect1d(*sides).size)
-    if one_population:
-        sides = [np.union1d(*sides)] * 2
+    one, other = (np.unique(np.asarray(side, dtype=str)) for side in (first, second))
+    one_population = bool(np.intersect1d(one, other).size)
+    sides = [np.union1d(one, other)] * 2 if one_population else [one, other]
     if min(len(side) for side in sides) < MIN_FOR_INTERVAL:
         return undefined, undefined.copy()
     rng = np.random.default_rng(0)

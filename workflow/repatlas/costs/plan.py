@@ -76,7 +76,7 @@ def _read_out(study: Study, run: Run, work: Workload, device: str) -> Cost:
     taps = select_present(work.layers, probe.taps)
     features = sum(work.features[k] for k in taps)
     batches = probe.size // probe.batch_size * probe.passes
-    disk = laws.gram_bytes(len(taps), probe.batch_size, batches)
+    disk: float = laws.gram_bytes(len(taps), probe.batch_size, batches)
     if study.settings.keep_activations:
         disk += laws.activation_bytes(features, probe.size)
     return Cost(

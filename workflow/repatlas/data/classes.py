@@ -13,4 +13,5 @@ def class_number(classes: Sequence[str], member: str | int) -> int | None:
 def class_numbers(classes: Sequence[str], members: Sequence[str | int]) -> list[int] | None:
     """Numbers of several classes; None where one of them does not exist."""
     numbers = [class_number(classes, member) for member in members]
-    return None if None in numbers else numbers
+    known = [number for number in numbers if number is not None]
+    return known if len(known) == len(numbers) else None

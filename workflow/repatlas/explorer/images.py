@@ -59,7 +59,7 @@ def write_dividing(results: StudyResults, pieces: Pieces) -> list[dict[str, Any]
     if table is None:
         return []
     images = results.table("dividing_images").set_index(["dataset_folder", "example"])
-    pairs = []
+    pairs: list[dict[str, Any]] = []
     for (a, b), own in table.groupby(["group_a", "group_b"], sort=False):
         content = {
             favours: [

@@ -256,7 +256,7 @@ def _line(ax: Axes, own: pd.DataFrame, column: str) -> None:
     small = 2.2 if len(own) > 45 else 3
     inside = own["layer"].str.endswith("relu1")
     logits = own["kind"] == "dense"
-    look = {"ls": "", "mew": 0.6, "color": _COLOUR, "zorder": 4, "clip_on": False}
+    look: dict[str, Any] = {"ls": "", "mew": 0.6, "color": _COLOUR, "zorder": 4, "clip_on": False}
     for chosen, marker, face in (
         (inside, "o", "white"),
         (~inside & ~logits, "o", _COLOUR),

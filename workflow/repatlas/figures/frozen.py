@@ -13,6 +13,9 @@ from repatlas.figures import choice, labels
 from repatlas.figures.style import GREY, markers, ordered
 from repatlas.results import StudyResults
 
+# Colour and marker of a series.
+Look = tuple[tuple | str, str]
+
 KEY = 0.14  # height of the key above the panels, inches
 
 
@@ -66,12 +69,12 @@ def chosen(
     return Shown(some, names, pd.concat(parts, ignore_index=True), notes)
 
 
-def looks(seeds: Sequence[int]) -> dict[int, tuple[tuple, str]]:
+def looks(seeds: Sequence[int]) -> dict[int, Look]:
     """Colour and marker of each seed."""
     return dict(zip(seeds, zip(ordered(len(seeds)), markers(len(seeds)), strict=True), strict=True))
 
 
-def draw_series(ax: Axes, x: pd.Series, y: pd.Series, look: tuple, filled: bool) -> None:
+def draw_series(ax: Axes, x: pd.Series, y: pd.Series, look: Look, filled: bool) -> None:
     """A line with filled marks, or a dashed one with open marks, which lies below it."""
     values = x.to_numpy(float), y.to_numpy(float)
     ax.plot(*values, **_look(*look, filled), clip_on=False, zorder=4 if filled else 3)
@@ -80,7 +83,7 @@ def draw_series(ax: Axes, x: pd.Series, y: pd.Series, look: tuple, filled: bool)
 def key(figure: Figure, seeds: Sequence[int], filled: str, opened: str) -> None:
     """A line above the panels that says what marks and colours mean."""
     style = looks(seeds)
-    neutral = (GREY, "o") if len(seeds) > 1 else next(iter(style.values()))
+    neutral: Look = (GREY, "o") if len(seeds) > 1 else next(iter(style.values()))
     handles = [Line2D([], [], **_look(*neutral, full)) for full in (True, False)]
     texts = [filled, opened]
     if len(seeds) > 1:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -106,6 +107,7 @@ def plotted(
 
 def draw_map(ax: Axes, panel: Panel, norm: Normalize, ticks: int = 4) -> None:
     """Draw one panel, or say in its place why it is empty."""
+    assert isinstance(ax.figure, Figure)  # none of these figures has subfigures
     narrow = ax.figure.get_figwidth() * ax.get_position().width < 1
     ax.set_title(panel.title, pad=4.5, linespacing=1.05, fontsize=6 if narrow else 7)
     for spine in ax.spines.values():

@@ -132,7 +132,13 @@ def _draw(ax: Axes, data: pd.DataFrame, order: Sequence[str]) -> None:
         ax.plot(
             [place - 0.14] * len(points),
             points["value"],
-            **dict(ls="", marker="o", ms=2.8, mew=0, alpha=0.45, color=colour, clip_on=False),
+            ls="",
+            marker="o",
+            ms=2.8,
+            mew=0,
+            alpha=0.45,
+            color=colour,
+            clip_on=False,
         )
         x = [place + 0.1] * len(means)
         ax.plot(x, means["value"], ls="", marker="s", ms=3.6, color=colour, clip_on=False)
@@ -158,4 +164,4 @@ def _name_conditions(figure: Figure, panels: Sequence[Sequence[Axes]], order: li
     for row, boxes in zip(panels, places, strict=True):
         for ax, box in zip(row, boxes, strict=True):
             bottom, tall = box.y0 * height + more, box.height * height
-            ax.set_position([box.x0, bottom / (height + more), box.width, tall / (height + more)])
+            ax.set_position((box.x0, bottom / (height + more), box.width, tall / (height + more)))

@@ -65,6 +65,7 @@ def share_limits(axes: Sequence[Axes], bottom: float | None = None) -> None:
 def label_ends(ax: Axes, ends: Sequence[tuple[float, str, tuple]]) -> None:
     """Write labels to the right of `ax`, each as near to the height where its line ends as the
     others allow. `ends` holds (value, text, colour); the axes' limits must be final."""
+    assert isinstance(ax.figure, Figure)  # none of these figures has subfigures
     inches = ax.figure.get_figheight() * ax.get_position().height
     low, high = ax.transData.transform([(0, v) for v in ax.get_ylim()])[:, 1]
     heights = [(ax.transData.transform((0, v))[1] - low) / (high - low) for v, _, _ in ends]

@@ -1,7 +1,6 @@
 """A number over the grid: a dot a network, their mean with its interval, joined along one axis."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,7 +99,7 @@ def tidy(
 def positions(axis: str, values: Sequence[Any]) -> dict[Any, float]:
     """Where values stand along an axis: depth as it is, other numbers by ratio, texts in order."""
     values = sorted(values)
-    if not all(isinstance(v, Real) and not isinstance(v, bool) and v > 0 for v in values):
+    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) and v > 0 for v in values):
         return {v: float(k) for k, v in enumerate(values)}
     return {v: float(v) if axis == "depth" else float(np.log2(v)) for v in values}
 
@@ -146,7 +145,11 @@ def draw(
         if where == max(values):
             ends.append((value, texts[level], colour))
         else:  # a label at the edge of the panel would be far from where the line ends
-            offset = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+            offset: dict[str, Any] = {
+                "xytext": (5, 0),
+                "textcoords": "offset points",
+                "va": "center",
+            }
             text = ax.annotate(texts[level], (at[where] + shift, value), **offset, color=colour)
             text.set_path_effects([withStroke(linewidth=2, foreground="white")])
     shown = _apart(at, span)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import matplotlib.style
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,7 +22,7 @@ _FORMATS: dict[str, dict] = {
     "pdf": {"CreationDate": None},
     "svg": {"Date": None},
 }
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that all machines have it
     "font.size": 7,
     "axes.titlesize": 7,
@@ -69,7 +70,7 @@ class Sheet:
 @contextmanager
 def style() -> Iterator[None]:
     """The figures' style, for as long as the block lasts: needed to draw and to save."""
-    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}):
+    with mpl.style.context(_STYLE, after_reset=True):
         yield
 
 

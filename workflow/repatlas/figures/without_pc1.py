@@ -51,7 +51,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
             panel.x_label = labels.layer_axis(settings["layers"]) if row == 1 else ""
             ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
             heatmap.draw_map(ax, panel, norm)
-            small = {"fontsize": 6.5, "linespacing": 1.1, "pad": 4}
+            small: dict[str, Any] = {"fontsize": 6.5, "linespacing": 1.1, "pad": 4}
             ax.set_title(f"{name}\n{head}\n{found}", loc="left", **small)
             panels.append(panel)
         design = {c: run[c] for c in ("run", *results.design)}

@@ -1,7 +1,7 @@
 """Closed-form probes on all layers of a network, in passes of bounded memory."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -124,7 +124,8 @@ def _gram_fits(
     """
     if not chosen:
         return {}
-    n, double = len(problem.train.labels), {"dtype": torch.float64, "device": problem.device}
+    n = len(problem.train.labels)
+    double: dict[str, Any] = {"dtype": torch.float64, "device": problem.device}
     counts, duals, gram = problem.counts, {}, torch.empty(0)
     for parts in groups(chosen, counts, max(1, problem.kept // (4 * n))):
         kept = {p: torch.empty(n, p.stop - p.start, device=problem.device) for p in parts}

@@ -137,7 +137,8 @@ def _empty(
 ) -> nn.Module:
     classes = len(checkpoint.load(weights)["dense.bias"])
     network = build(spec["model"], shape, classes, None)
-    return network.to(device=device, memory_format=torch.channels_last).eval()
+    # torch's own annotations leave out this overload.
+    return network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
 def _grams(

@@ -117,6 +117,7 @@ class Krylov:
             shift = self._basis[0] @ rest
             self._image -= self.n * torch.outer(shift, rest)
             self._rows -= shift
+            assert self._centre is not None  # known from the first batch on
             # Not in place: it may have been made in inference mode.
             self._centre = self._centre + rest
         self._projected.append(self._rows)
@@ -140,6 +141,7 @@ class Krylov:
     @property
     def mean_square(self) -> float:
         """Square of the examples' mean."""
+        assert self._centre is not None  # known from the first batch on
         return float(self._centre @ self._centre)
 
     @property
@@ -150,6 +152,7 @@ class Krylov:
 
     def components(self) -> Components:
         """Rayleigh-Ritz on the space of all finished passes."""
+        assert self._coupling is not None  # known from the first finished pass on
         projected = torch.cat(self._projected, dim=1)
         values, vectors = torch.linalg.eigh((projected.T @ projected).cpu())
         values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)

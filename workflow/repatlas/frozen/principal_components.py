@@ -79,9 +79,9 @@ def principal_components(
     counts = _features(network, layers, images[:1], device)
     n = len(images)
     if n <= MOST and n * max(counts) <= AT_ONCE:
-        found = _at_once(network, layers, images, device)
+        exact = _at_once(network, layers, images, device)
         report(1, 1)
-        return found
+        return exact
     results: list[LayerComponents | None] = [None] * len(layers)
     groups = list(_groups(counts))
     done = 0
@@ -210,7 +210,8 @@ def _features(
 
 def _groups(counts: Sequence[int]) -> Iterator[list[int]]:
     """Layers whose search spaces are held together, by number."""
-    held, group = 0, []
+    held = 0
+    group: list[int] = []
     for k, features in enumerate(counts):
         size = 8 * features * BLOCK * EXPECTED
         if group and held + size > BUDGET:

@@ -12,7 +12,7 @@ touched once, at the end.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -121,7 +121,7 @@ class Moments:
     """Streamed first and second moments of features and indicators, (p, p) float64."""
 
     def __init__(self, features: int, classes: int, device: torch.device):
-        double = {"dtype": torch.float64, "device": device}
+        double: dict[str, Any] = {"dtype": torch.float64, "device": device}
         self.n = 0
         self.shift: Tensor | None = None
         self.sums = torch.zeros(features, **double)
@@ -143,6 +143,7 @@ class Moments:
 
     def solve(self, shares: Sequence[float]) -> list[tuple[Tensor, Tensor, Tensor]]:
         """(weight, mean, bias) with each of the penalties."""
+        assert self.shift is not None  # known from the first batch on
         centre, bias = self.sums / self.n, self.targets / self.n
         square = torch.addr(self.square, self.sums, centre, alpha=-1)
         product = torch.addr(self.product, self.sums, bias, alpha=-1)

@@ -104,7 +104,8 @@ def sgd_probes(
         training["crop_padding"],
         training["flip"],
         # Not the crops and flips that the network itself was trained on, epoch by epoch.
-        f"{seed}:linear_probes",
+        # (A seed names random streams, and so may be any text.)
+        f"{seed}:linear_probes",  # type: ignore[arg-type]
         device,
     )
     counts = feature_counts(network, layers, as_input(train.images[:1], device), pool)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -11,7 +12,8 @@ class ShortcutOnly(nn.Module):
 
     def __init__(self, block: nn.Module):
         super().__init__()
-        self.shortcut, self.relu2 = block.shortcut, block.relu2
+        self.shortcut = cast("nn.Module | None", block.shortcut)
+        self.relu2 = cast(nn.Module, block.relu2)
 
     def forward(self, x: Tensor) -> Tensor:
         """As the block's own, with nothing added to the shortcut."""

@@ -84,5 +84,6 @@ class CifarResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images (examples, C, H, W), float in [0, 1] -> logits (examples, classes)."""
         x = self.relu(self.bn(self.conv(self.input(x))))
-        x = self.stage3(self.stage2(self.stage1(x)))
+        # The stages were added by name, which annotations do not know.
+        x = self.stage3(self.stage2(self.stage1(x)))  # type: ignore[operator]
         return self.dense(self.flatten(self.pool(x)))

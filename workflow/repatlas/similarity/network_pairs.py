@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,9 @@ from repatlas.files import whole_file
 from repatlas.hardware import total_memory
 from repatlas.layers import Layer, select_present
 from repatlas.memory import check_memory
+from repatlas.similarity.alike import check_alike
 from repatlas.similarity.inputs import Layers
-from repatlas.similarity.minibatch import Block, check_alike, explain, minibatch_cka
+from repatlas.similarity.minibatch import Block, explain, minibatch_cka
 from repatlas.similarity.scores import Scores
 from repatlas.stores import ActivationStore, GramStore
 
@@ -67,10 +68,13 @@ def compare_networks(
         return _layers(stores[a], a == b, layers), _layers(stores[b], a == b, layers)
 
     if measure == "cka_minibatch":
-        blocks = minibatch_cka(stores, usable, wanted) if usable else []
+        # The study gives each measure the stores that it needs.
+        grams = cast(Sequence[GramStore], stores)
+        blocks = minibatch_cka(grams, usable, wanted) if usable else []
         made = {(block.a, block.b): _from_block(block) for block in blocks}
     else:
-        made = _from_activations(measure, options, stores, usable, wanted)
+        activations = cast(Sequence[ActivationStore], stores)
+        made = _from_activations(measure, options, activations, usable, wanted)
     columns: dict[str, list] = {name: [] for name in SCHEMA.names}
     for a, b in pairs:
         one, two = wanted(a, b)
@@ -134,7 +138,7 @@ def _from_block(block: Block) -> dict[str, Any]:
 def _from_activations(
     measure: str,
     options: Mapping[str, Any],
-    stores: Sequence[Store],
+    stores: Sequence[ActivationStore],
     pairs: Sequence[tuple[int, int]],
     wanted: Wanted,
 ) -> dict[tuple[int, int], dict[str, Any]]:
@@ -172,7 +176,7 @@ def _from_activations(
 
 
 def _chosen(
-    stores: Sequence[Store],
+    stores: Sequence[ActivationStore],
     chosen: Mapping[int, Sequence[int]],
     pairs: Sequence[tuple[int, int]],
 ) -> tuple[Layers, dict[int, np.ndarray]]:
@@ -193,7 +197,7 @@ def _chosen(
     return Layers(names, read, wanted=wanted), place
 
 
-def _features(stores: Sequence[Store], chosen: Mapping[int, Sequence[int]]) -> list[int]:
+def _features(stores: Sequence[ActivationStore], chosen: Mapping[int, Sequence[int]]) -> list[int]:
     """Numbers of features of the chosen layers."""
     shapes = [stores[store].layers[k].shape for store, layers in chosen.items() for k in layers]
     return [math.prod(shape) for shape in shapes]

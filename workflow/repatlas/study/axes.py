@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -91,22 +91,29 @@ def _set(kind: Any) -> Any:
 
 _UNSEEDED = {axis: section for axis, section in AXES.items() if section}
 
-Axes: type[Chosen] = create_model(
-    "Axes",
-    __base__=Chosen,
-    __doc__="Values of settings: one, or a list.",
-    **_fields(AXES, several=True),
-)
-Selection: type[Chosen] = create_model(
-    "Selection",
-    __base__=Chosen,
-    __doc__="Settings that architectures must have, with all their seeds.",
-    **_fields(_UNSEEDED, several=True),
-)
-Changes: type[Chosen] = create_model(
-    "Changes",
-    __base__=Chosen,
-    __doc__="Settings and their new values.",
-    **_fields({a: s for a, s in SETTINGS.items() if s and a != "dataset"}, several=False),
-)
+if TYPE_CHECKING:
+    # Their fields are those of the sections, which a type checker cannot follow.
+    Axes = Chosen
+    Selection = Chosen
+    Changes = Chosen
+else:
+    Axes = create_model(
+        "Axes",
+        __base__=Chosen,
+        __doc__="Values of settings: one, or a list.",
+        **_fields(AXES, several=True),
+    )
+    Selection = create_model(
+        "Selection",
+        __base__=Chosen,
+        __doc__="Settings that architectures must have, with all their seeds.",
+        **_fields(_UNSEEDED, several=True),
+    )
+    Changes = create_model(
+        "Changes",
+        __base__=Chosen,
+        __doc__="Settings and their new values.",
+        **_fields({a: s for a, s in SETTINGS.items() if s and a != "dataset"}, several=False),
+    )
+
 Pair = Annotated[list[Selection], Field(min_length=2, max_length=2)]

@@ -83,8 +83,8 @@ def mistakes_in_layers(
             mistaken = True
             yield Mistake(path, str(error))
             continue
-        for key, own in layers.items():
-            found = _matching(own, [entry])
+        for key, names in layers.items():
+            found = _matching(names, [entry])
             if found and tapped[key] and found.isdisjoint(tapped[key]):
                 yield Mistake(
                     path,
@@ -94,8 +94,7 @@ def mistakes_in_layers(
     for architecture, depth in sorted(compared):
         wanted = settings.comparisons.layers
         if not mistaken and not _matching(layers[architecture, depth], wanted):
-            path = ("comparisons", "layers")
-            yield Mistake(path, _none_of("compared", architecture, wanted))
+            yield Mistake(("comparisons", "layers"), _none_of("compared", architecture, wanted))
 
 
 def _network(run: Run) -> tuple[str, int]:

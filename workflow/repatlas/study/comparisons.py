@@ -82,7 +82,7 @@ def named_pairs(
     groups: Groups,
     comparable: Sequence[tuple[str, str]],
     wanted: Sequence[Sequence[Any]],
-    where: tuple[str, ...],
+    where: tuple[str | int, ...],
     refusal: str,
 ) -> list[tuple[str, str]]:
     """Those of the `comparable` pairs of architectures that one of the `wanted` pairs of selections
@@ -122,10 +122,10 @@ def _tile(
     if a is b:
         runs = [*a]
         pairs = [(i, i) for i in range(len(a))]
-        across = itertools.combinations(range(len(a)), 2) if settings.across_seeds else ()
+        across = [*itertools.combinations(range(len(a)), 2)] if settings.across_seeds else []
     else:
         runs, pairs = [*a, *b], []
-        across = itertools.product(range(len(a)), range(len(a), len(runs)))
+        across = [*itertools.product(range(len(a)), range(len(a), len(runs)))]
     pairs += _sample(across, runs, settings.seed_pairs)
     names = tuple(run.name for run in runs)
     layers = tuple(sorted(set(settings.layers)))

@@ -1,6 +1,6 @@
 """The kinds of value that a study's settings have."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -42,14 +42,15 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+Item = TypeVar("Item")
+# A YAML value that is one item or a list of at least one, and one whose list may be empty.
+OneOrMore = Annotated[list[Item], Field(min_length=1), BeforeValidator(_as_list), _ItemOrList()]
+AnyOf = Annotated[list[Item], BeforeValidator(_as_list), _ItemOrList()]
+
+
 def one_or_more(kind: Any) -> Any:
-    """The type of a YAML value that is one item or a list of at least one."""
-    return Annotated[list[kind], Field(min_length=1), BeforeValidator(_as_list), _ItemOrList()]
-
-
-def any_of(kind: Any) -> Any:
-    """The type of a YAML value that is one item or a list, perhaps an empty one."""
-    return Annotated[list[kind], BeforeValidator(_as_list), _ItemOrList()]
+    """`OneOrMore` of a type that is known only where the program runs."""
+    return OneOrMore[kind]
 
 
 def _form(depth: int) -> int:
@@ -69,8 +70,8 @@ def _has_channels(width: float) -> float:
 
 
 def count(unit: str, least: int = 1) -> Any:
-    """The type of a number of things, `least` or more; `unit` names them in the plural."""
-    return Annotated[int, Field(ge=least, json_schema_extra={"unit": unit})]
+    """What makes an `int` a number of things, `least` or more; `unit` names them in the plural."""
+    return Field(ge=least, json_schema_extra={"unit": unit})
 
 
 Scalar = bool | int | float | str

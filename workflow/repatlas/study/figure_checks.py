@@ -33,8 +33,8 @@ def mistakes_in_figures(
             if value is True and wanted and wanted not in settings.analyses:
                 text = f"found true, but `analyses` does not name {wanted!r}; add it there"
                 yield Mistake(("figure_settings", name, key), text)
-            if value is not None and (text := _fits_nothing(key, value, settings, runs)):
-                yield Mistake(("figure_settings", name, key), text)
+            if value is not None and (misfit := _fits_nothing(key, value, settings, runs)):
+                yield Mistake(("figure_settings", name, key), misfit)
     listed_figures = settings.figures if isinstance(settings.figures, list) else []
     of_one = [tile for tile in tiles if tile.a == tile.b]
     seeds_compared = any(i != j for tile in of_one for i, j in tile.pairs)

@@ -71,7 +71,7 @@ def _cells(settings: StudySettings) -> tuple[list[Cell], list[Mistake]]:
     for section in SECTIONS:
         fixed |= getattr(settings, section).model_dump()
     grid = settings.grid.given
-    cells = [fixed | cell for cell in _cross(grid)]
+    cells: list[Cell] = [fixed | cell for cell in _cross(grid)]
     excluded: set[int] = set()
     mistakes = []
     for number, entry in enumerate(settings.exclude):
@@ -173,7 +173,7 @@ def _rank(value: Any) -> tuple:
 
 def dataset_settings(name: str, settings: StudySettings) -> DatasetSettings:
     """The data set that the study calls `name`: one of its own, or a built-in one."""
-    return settings.datasets.get(name) or DatasetSettings(source=name)
+    return settings.datasets.get(name) or DatasetSettings.model_validate({"source": name})
 
 
 def dataset_folder(name: str, settings: StudySettings) -> str:

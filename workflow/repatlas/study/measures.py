@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from repatlas.catalogue import measure_label
 from repatlas.naming import canonical
-from repatlas.study.fields import Settings, count, one_or_more
+from repatlas.study.fields import OneOrMore, Settings, count
 from repatlas.study.messages import Mistake, shown
 
 Side = Literal["x", "y", "mean"]
@@ -73,7 +73,7 @@ class RegressionSettings(Settings):
 class NeighbourSettings(Settings):
     """Options of `knn_jaccard`."""
 
-    k: count("neighbours") = 10
+    k: Annotated[int, count("neighbours")] = 10
     """Neighbours of each example, at most the probe images less two."""
     metric: Literal["cosine", "euclidean"] = "cosine"
     """Distance between examples."""
@@ -83,17 +83,17 @@ class MeasureOptions(Settings):
     """Options of measures: a mapping, or a list of mappings, which computes the measure once for
     each. What is not named keeps its default; {} in a list is the measure with its defaults."""
 
-    cka_rbf: one_or_more(RbfSettings) | None = None
+    cka_rbf: OneOrMore[RbfSettings] | None = None
     """CKA with a Gaussian kernel."""
-    svcca: one_or_more(SvccaSettings) | None = None
+    svcca: OneOrMore[SvccaSettings] | None = None
     """Singular vector CCA."""
-    pwcca: one_or_more(PwccaSettings) | None = None
+    pwcca: OneOrMore[PwccaSettings] | None = None
     """Projection-weighted CCA."""
-    rsa: one_or_more(RsaSettings) | None = None
+    rsa: OneOrMore[RsaSettings] | None = None
     """Representational similarity analysis."""
-    linear_regression: one_or_more(RegressionSettings) | None = None
+    linear_regression: OneOrMore[RegressionSettings] | None = None
     """Linear regression."""
-    knn_jaccard: one_or_more(NeighbourSettings) | None = None
+    knn_jaccard: OneOrMore[NeighbourSettings] | None = None
     """Neighbours in common."""
 
     def of(self, measure: str) -> list[dict[str, Any]]:
@@ -134,8 +134,8 @@ def mistakes_in_options(
         if twice := [one for n, one in enumerate(chosen) if one in chosen[:n]]:
             yield Mistake(path, f"the options {shown(twice[0])} stand twice; take one out")
     least = min(probe_sizes)
-    for number, chosen in enumerate(options.of("knn_jaccard") if "knn_jaccard" in measures else []):
-        if (k := chosen.get("k", NeighbourSettings().k)) > least - 2:
+    for number, given in enumerate(options.of("knn_jaccard") if "knn_jaccard" in measures else []):
+        if (k := given.get("k", NeighbourSettings().k)) > least - 2:
             yield Mistake(
                 ("measure_options", "knn_jaccard", number, "k"),
                 f"found {k}, but the probe set has {least} images; accepted is at most {least - 2}",

@@ -76,7 +76,7 @@ def _syntax(error: yaml.YAMLError, path: Path, text: str) -> str:
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line:
         problem = "there is a tab; YAML is indented with blanks alone"
-    advice = _ADVICE.get(getattr(error, "problem", None), "")
+    advice = _ADVICE.get(getattr(error, "problem", None) or "", "")
     start = getattr(error, "context_mark", None)
     since = f" (since line {start.line + 1})" if start and start.line < mark.line else ""
     where = f"{shown_path(path)}, line {mark.line + 1}"

@@ -10,18 +10,18 @@ from pydantic import Field, model_validator
 from repatlas.study.fields import (
     Depth,
     Fraction,
+    OneOrMore,
     Seed,
     Settings,
     Share,
     Width,
     count,
-    one_or_more,
 )
 
 BUILT_IN = ("digits", "cifar10", "cifar100", "mnist", "fashion-mnist")
 OWN = ("folder", "npz")
 PC_THRESHOLD = 0.2
-Pixels = count("pixels")
+Pixels = Annotated[int, count("pixels")]
 
 
 class DatasetSettings(Settings):
@@ -117,9 +117,9 @@ class ModelSettings(Settings):
 class CheckpointSettings(Settings):
     """When a network in training is saved."""
 
-    steps: one_or_more(count("steps", 0)) | None = None
+    steps: OneOrMore[Annotated[int, count("steps", 0)]] | None = None
     """After which steps; 0 is the initialisation."""
-    epochs: one_or_more(count("epochs")) | None = None
+    epochs: OneOrMore[Annotated[int, count("epochs")]] | None = None
     """After which epochs."""
 
     @model_validator(mode="after")
@@ -136,9 +136,9 @@ class CheckpointSettings(Settings):
 class TrainingSettings(Settings):
     """How a network is trained. The defaults are the paper's protocol."""
 
-    epochs: count("epochs") = 300
+    epochs: Annotated[int, count("epochs")] = 300
     """Passes over the training images."""
-    batch_size: count("images", 2) = 128
+    batch_size: Annotated[int, count("images", 2)] = 128
     """Images a step; the remainder of an epoch is dropped."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     """Initial learning rate of SGD."""
@@ -149,15 +149,15 @@ class TrainingSettings(Settings):
     l2: Annotated[float, Field(ge=0)] = 0.001
     """Penalty l2 * sum(w^2) on convolution and dense kernels (Keras' convention: torch's
     weight_decay is twice this number)."""
-    crop_padding: count("pixels", 0) = 4
+    crop_padding: Annotated[int, count("pixels", 0)] = 4
     """Reflection around an image before the random crop back to its size; 0 = no crop."""
     flip: bool = True
     """Random horizontal flips."""
-    evaluate_every: count("epochs") = 1
+    evaluate_every: Annotated[int, count("epochs")] = 1
     """Epochs between evaluations in the learning curve; the last epoch is always evaluated."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Arithmetic of forward and backward passes. The paper's is float32."""
-    threads: count("threads") = 1
+    threads: Annotated[int, count("threads")] = 1
     """CPU threads of a training. Part of the run: another number gives other rounding."""
     checkpoints: Annotated[
         CheckpointSettings | None, Field(examples=[{"steps": [0, 1, 10, 30, 100], "epochs": [5]}])
@@ -190,9 +190,9 @@ class ProbeSettings(Settings):
 
     dataset: str | None = None
     """Data set whose test images are the probe; by default each network's own."""
-    size: count("images") | None = None
+    size: Annotated[int, count("images")] | None = None
     """Number of probe images, class-balanced; by default the whole test set."""
-    batch_size: count("images", 4) = 256
+    batch_size: Annotated[int, count("images", 4)] = 256
     """Images a batch of minibatch CKA; a short last batch is left out. Standard errors need at
     least 8 batches."""
     passes: Annotated[int, Field(ge=1, le=100)] = 1

@@ -1,6 +1,6 @@
 """The typed model of a study: every key of its YAML file, with meaning, unit and default."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -13,7 +13,7 @@ from repatlas.study.analyses import (
     PrincipalComponentSettings,
 )
 from repatlas.study.axes import Axes, Changes, Pair
-from repatlas.study.fields import Name, Scalar, Settings, any_of, count, one_or_more
+from repatlas.study.fields import AnyOf, Name, OneOrMore, Scalar, Settings, count
 from repatlas.study.measures import MeasureOptions
 from repatlas.study.sections import (
     BUILT_IN,
@@ -24,9 +24,15 @@ from repatlas.study.sections import (
     TrainingSettings,
 )
 
-Measure = Literal[tuple(MEASURES)]
-Analysis = Literal[tuple(ANALYSES)]
-Figure = Literal[tuple(FIGURES)]
+if TYPE_CHECKING:
+    # The names stand in the catalogue, which a type checker cannot follow.
+    Measure = str
+    Analysis = str
+    Figure = str
+else:
+    Measure = Literal[tuple(MEASURES)]
+    Analysis = Literal[tuple(ANALYSES)]
+    Figure = Literal[tuple(FIGURES)]
 
 
 def _listed(value: Any) -> Any:
@@ -49,10 +55,10 @@ class ComparisonSettings(Settings):
     ] = "none"
     """`all`, `none`, or a list of pairs, each of two selections such as
     [{depth: 14, width: 2}, {depth: 56, width: 1}]."""
-    layers: one_or_more(str) = ["relu"]
+    layers: OneOrMore[str] = ["relu"]
     """Layers compared across networks; within one network all tapped layers are. Written as
     `taps`."""
-    seed_pairs: count("pairs") | None = 20
+    seed_pairs: Annotated[int, count("pairs")] | None = 20
     """At most this many pairs of networks for each pair of architectures (the paper's 20);
     null = all."""
 
@@ -93,7 +99,7 @@ class StudySettings(Settings):
     """Model settings that the grid does not vary."""
     training: TrainingSettings = TrainingSettings()
     """Training settings that the grid does not vary."""
-    taps: one_or_more(str) = ["all"]
+    taps: OneOrMore[str] = ["all"]
     """Layers read out: `all`, `residual` (the sums of branch and shortcut), a kind (`relu`, `conv`,
     `bn`, `add`, `dense`, ...), or patterns of names such as `stage2.*.relu2`."""
     probe: ProbeSettings = ProbeSettings()
@@ -101,13 +107,13 @@ class StudySettings(Settings):
     keep_activations: bool = True
     """Store activations beside the Gram matrices. At paper scale a width-10 network's do not fit
     on a disk; minibatch CKA never needs them."""
-    measures: one_or_more(Measure) = ["cka_minibatch"]
+    measures: OneOrMore[Measure] = ["cka_minibatch"]
     """Similarity measures; all but cka_minibatch need `keep_activations: true`."""
     measure_options: MeasureOptions = MeasureOptions()
     """Options of measures, by measure; a list of them computes the measure once for each."""
     comparisons: ComparisonSettings = ComparisonSettings()
     """Which networks are compared."""
-    analyses: any_of(Analysis) = []
+    analyses: AnyOf[Analysis] = []
     """Analyses beyond similarities, each with its tables and figures; options of one stand in the
     section of its name."""
     analysed: list[Axes] = []

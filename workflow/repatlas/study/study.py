@@ -181,7 +181,7 @@ class Study:
         """Path, below the results folder, of what `analysis` makes of the network `run`. Its name
         ends in the digest of the options, and of the probe where that matters."""
         about = ANALYSES[analysis]
-        spec = {"options": self.analysis_options(analysis)}
+        spec: dict[str, Any] = {"options": self.analysis_options(analysis)}
         if about.needs:
             spec["needs"] = {name: self.analysis_options(name) for name in about.needs}
         if about.probed:
@@ -190,7 +190,7 @@ class Study:
 
     def _dataset_names(self) -> list[str]:
         names = {run.design["dataset"] for run in self.runs}
-        return sorted(names | ({self.settings.probe.dataset} - {None}))
+        return sorted(names | set(filter(None, [self.settings.probe.dataset])))
 
     def _describe(self) -> dict[str, Description]:
         found, mistakes = {}, []

@@ -90,12 +90,13 @@ class Training:
                 f"{len(labels)} examples. Choose a batch size of at most {len(labels)}."
             )
         self.test_images, self.test_labels = self._evaluation_set(dataset, data)
+        # torch's own annotations leave out this overload of `to`.
         self.network = build(
             spec["model"],
             dataset.shape,
             len(dataset.classes),
             generator(spec["seed"], "initialisation"),
-        ).to(device=device, memory_format=torch.channels_last)
+        ).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = Optimiser(self.network, self.settings)
         self.penalty = self._penalty()
         self.trajectory: Trajectory | None = None
@@ -230,7 +231,7 @@ def train(
     resume = scratch / "resume.pt"
     state = checkpoint.load_resume(resume, identity, device)
     if training.can_restore(state):
-        training.restore(state)
+        training.restore(state)  # type: ignore[arg-type]  # there is one
         log.info("%s: continues after epoch %d", name, training.epoch)
     progress = Progress(name, training)
     scratch.mkdir(parents=True, exist_ok=True)

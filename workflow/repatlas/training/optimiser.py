@@ -27,7 +27,7 @@ class Optimiser:
     """
 
     def __init__(self, network: nn.Module, settings: dict):
-        kernels, others = [], []
+        kernels, others = [], []  # type: ignore[var-annotated]  # parameters
         for parameter in network.parameters():
             (kernels if parameter.dim() > 1 else others).append(parameter)
         self.settings = settings
