@@ -88,3 +88,12 @@ def test_an_error_of_the_user_is_one_message_here_and_in_the_log(tmp_path):
     log = (tmp_path / "log.txt").read_text()
     assert "There is nothing at" in log
     assert "Traceback" not in log
+
+
+def test_each_command_run_in_one_program_says_its_own_mistake_once(tmp_path, capsys):
+    log = tmp_path / "log"
+    for _ in range(2):
+        nowhere = [str(tmp_path / "nowhere"), "--output", str(tmp_path / "out")]
+        assert main(["compare", *nowhere, "--log", str(log)]) == 1
+        assert capsys.readouterr().err.count("repatlas: error:") == 1
+        assert log.read_text().count("ERROR") == 1

@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from repatlas import __version__
@@ -75,9 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     early = _known_early(arguments[1:])
-    _set_up_logging(early.log)
-    # Before torch is imported, because a job that waits for a GPU should hold no memory.
-    with own_gpu(early.device) as waited:
+    # The GPU before torch is imported, because a job that waits for one should hold no memory.
+    with _messages(early.log), own_gpu(early.device) as waited:
         code = _run(chosen.command, arguments[1:])
         if early.device and early.log and code == 0:
             write_json(early.log.with_suffix(".gpu.json"), {"gpu": _gpu(), "waited": waited})
@@ -122,21 +122,33 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _set_up_logging(path: Path | None) -> None:
-    """Messages to standard error; all of them, with times and tracebacks, to the log file."""
-    root = logging.getLogger("repatlas")
+@contextmanager
+def _messages(path: Path | None) -> Iterator[None]:
+    """Messages to standard error; all of them, with times and tracebacks, to the log file. They go
+    there no longer than the block lasts: a program may run several sub-commands."""
+    root, warned = logging.getLogger("repatlas"), logging.getLogger("py.warnings")
     root.setLevel(logging.DEBUG)
     console = logging.StreamHandler()
     console.setLevel(logging.INFO)
     console.setFormatter(_Plain())
     root.addHandler(console)
     logging.captureWarnings(True)
+    handlers: list[logging.Handler] = [console]
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, mode="w", encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.addHandler(handler)
-        logging.getLogger("py.warnings").addHandler(handler)
+        warned.addHandler(handler)
+        handlers.append(handler)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        for one in handlers:
+            root.removeHandler(one)
+            warned.removeHandler(one)
+            one.close()
 
 
 class _Plain(logging.Formatter):

@@ -1,6 +1,7 @@
 """A number over the grid: a dot a network, their mean with its interval, joined along one axis."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,7 +100,7 @@ def tidy(
 def positions(axis: str, values: Sequence[Any]) -> dict[Any, float]:
     """Where values stand along an axis: depth as it is, other numbers by ratio, texts in order."""
     values = sorted(values)
-    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) and v > 0 for v in values):
+    if not all(not isinstance(v, bool) and isinstance(v, Real) and float(v) > 0 for v in values):
         return {v: float(k) for k, v in enumerate(values)}
     return {v: float(v) if axis == "depth" else float(np.log2(v)) for v in values}
 
