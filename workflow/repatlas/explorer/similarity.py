@@ -119,10 +119,10 @@ def _comparison(
 ) -> Comparison:
     own = {name: column[part] for name, column in table.items()}
     key = tuple(int(own[name][0]) for name in ("measure", "run_a", "run_b"))
-    names = [texts.all[code] for code in key]
+    measure, run_a, run_b = (texts.all[code] for code in key)
     if key in seen:
         raise StoreError(
-            f"{path}: the rows of {names[1]} and {names[2]} by {names[0]} do not stand together. "
+            f"{path}: the rows of {run_a} and {run_b} by {measure} do not stand together. "
             "Delete the file and start again: the workflow writes it in order."
         )
     seen.add(key)  # type: ignore[arg-type]
@@ -143,7 +143,9 @@ def _comparison(
     value[at], se[at] = own["value"], own["se"]
     reasons[at] = np.array(texts.all, dtype=object)[own["reason"]]
     batches = own["n_batches"][np.isfinite(own["n_batches"])]
-    return Comparison(*names, *layers, value, se, int(batches.max(initial=0)), reasons)
+    rows, columns = layers
+    n_batches = int(batches.max(initial=0))
+    return Comparison(measure, run_a, run_b, rows, columns, value, se, n_batches, reasons)
 
 
 class SimilarityPieces:
