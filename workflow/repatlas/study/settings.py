@@ -142,7 +142,7 @@ class StudySettings(Settings):
     ] = "auto"
     """Where networks are trained and read out; `auto` takes a GPU where there is one. Jobs that run
     together take one each."""
-    jobs_per_gpu: count("jobs") = 1
+    jobs_per_gpu: Annotated[int, count("jobs")] = 1
     """Jobs that may use one GPU at the same time; small networks leave most of a large one idle."""
 
     @field_validator("measures", "analyses")
