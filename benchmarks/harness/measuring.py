@@ -24,7 +24,7 @@ class Target:
 class Line:
     """One measured number: `value` in `unit` ("x": a ratio; "MB"; "s") with standard error `se`
     over `rounds` rounds (NaN where it was measured once), the target where there is one, and what
-    a reader must know of how it came about."""
+    a reader must know of how it came about. A value of NaN was not measured."""
 
     label: str
     value: float
@@ -37,7 +37,9 @@ class Line:
     @property
     def verdict(self) -> str:
         """Whether the target is met with the standard error on either side: "met", "missed",
-        "undecided", or "" without a target."""
+        "undecided", "not measured", or "" without a target."""
+        if math.isnan(self.value):
+            return "not measured"
         if self.target is None:
             return ""
         se = 0.0 if math.isnan(self.se) else self.se
@@ -110,6 +112,11 @@ def median(
 def once(label: str, value: float, unit: str, target: Target | None = None, note: str = "") -> Line:
     """A number that was measured once."""
     return Line(label, float(value), math.nan, unit, 1, target, note)
+
+
+def unmeasured(label: str, unit: str, target: Target | None, note: str) -> Line:
+    """A number that this machine cannot give; `note` says why."""
+    return Line(label, math.nan, math.nan, unit, 0, target, note)
 
 
 def as_lists(seconds: Mapping[str, np.ndarray]) -> dict[str, list[float]]:

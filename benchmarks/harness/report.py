@@ -47,7 +47,8 @@ class Part:
         lines = []
         for line in self.lines:
             record = asdict(line) | {"verdict": line.verdict}
-            record["se"] = None if line.rounds == 1 else line.se
+            record["se"] = None if line.rounds < 2 else line.se
+            record["value"] = line.value if line.rounds else None
             lines.append(record)
         return {
             "title": self.title,
@@ -63,7 +64,7 @@ def part_of(name: str, record: dict[str, Any]) -> Part:
     lines = [
         Line(
             item["label"],
-            item["value"],
+            float("nan") if item["value"] is None else item["value"],
             float("nan") if item["se"] is None else item["se"],
             item["unit"],
             item["rounds"],
@@ -85,8 +86,8 @@ def table(parts: Sequence[Part]) -> str:
         for line in part.lines:
             target = f"{line.target.bound} {line.target.value:g}" if line.target else ""
             rows.append(
-                f"  {line.label:<62} {_with_error(line):>15} {line.unit:<3}"
-                f"{target:<14} {line.verdict}".rstrip()
+                f"  {line.label:<62} {_with_error(line):>15} {line.unit:<8} "
+                f"{target:<14} {line.verdict if line.rounds else ''}".rstrip()
             )
             if line.note:
                 rows.append(f"      {line.note}")
@@ -118,7 +119,7 @@ def draw(parts: Sequence[Part], path: Path) -> None:
 
     rows: list[tuple[Part, Line | None]] = []
     for part in parts:
-        lines = [line for line in part.lines if line.unit == "x"]
+        lines = [line for line in part.lines if line.unit == "x" and line.rounds]
         if lines:
             rows += [(part, None), *((part, line) for line in lines)]
     with style():
@@ -174,6 +175,8 @@ def _threads(count: int) -> str:
 
 def _with_error(line: Line) -> str:
     """The value, to as many digits as its standard error leaves, and the error."""
+    if not line.rounds:
+        return "not measured"
     if line.rounds == 1 or not line.se:
         return f"{line.value:.3g}" if abs(line.value) < 100 else f"{line.value:.0f}"
     digits = max(0, -math.floor(math.log10(line.se)))

@@ -1,9 +1,12 @@
 """The expected cost of a study: exact counts, and laws that follow them."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 from repatlas.costs import laws
 from repatlas.costs.plan import costs
-from repatlas.costs.rates import rate, rates
+from repatlas.costs.rates import rate, rates, replace
 from repatlas.costs.workload import workload
 from repatlas.models.registry import build
 from repatlas.models.taps import tapped
@@ -97,3 +100,16 @@ def test_rates_say_what_was_measured_and_what_is_assumed():
     assert {r.source for r in rates().values()} <= {"measured", "assumed"}
     assert all(name.startswith("gpu") == (r.source == "assumed") for name, r in rates().items())
     assert min(r.value for r in rates().values()) > 0
+
+
+def test_measured_rates_replace_those_of_the_file_and_nothing_else(tmp_path, monkeypatch):
+    before = dict(rates())
+    copy = tmp_path / "rates.csv"
+    copy.write_bytes(Path(str(files("repatlas.costs").joinpath("rates.csv"))).read_bytes())
+    monkeypatch.setattr("repatlas.costs.rates.files", lambda _package: tmp_path)
+    replace({"cpu_start": 3.14159, "unheard_of": 1.0})
+    after = dict(rates())
+    rates.cache_clear()
+    assert after.pop("cpu_start").value == 3.14
+    before.pop("cpu_start")
+    assert after == before

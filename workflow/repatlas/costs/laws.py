@@ -65,11 +65,12 @@ def gram_bytes(layers: int, batch: int, batches: int) -> int:
     return batches * layers * (FLOAT * pairs(batch) + 2 * FLOAT * batch)
 
 
-def compare_seconds(products: int, stored: int, batch: int, batches: int) -> float:
+def compare_seconds(products: float, values: int, stored: int, batch: int, batches: int) -> float:
     """Minibatch CKA: `products` inner products of Gram matrices in every batch, of networks whose
-    stores hold `stored` bytes together."""
+    stores hold `stored` bytes together, and a table of `values`."""
     macs = products * batches * pairs(batch)
-    return rate("cpu_start") + rate("cpu_compare_mac") * macs + rate("cpu_read_byte") * stored
+    seconds = rate("cpu_compare_mac") * macs + rate("cpu_read_byte") * stored
+    return rate("cpu_start_light") + seconds + rate("cpu_value") * values
 
 
 def train_bytes(work: Workload, batch: int, data: int) -> float:
@@ -80,7 +81,7 @@ def train_bytes(work: Workload, batch: int, data: int) -> float:
 
 def forward_bytes(work: Workload, batch: int) -> float:
     """Peak memory of a forward pass."""
-    held = rate("memory_forward_feature") * batch * work.total_features
+    held = rate("memory_forward_feature") * batch * max(work.features)
     return rate("memory_start") + held + FLOAT * work.parameters
 
 

@@ -1,0 +1,101 @@
+"""What is said of growth: a table, JSON, and a figure of points beside laws."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from repatlas.figures.style import DOUBLE, GREY, style
+from repatlas.files import whole_file, write_json
+
+from scaling_cases.growth import Growth
+
+COLUMNS = 4
+BLUE = "#0072b2"
+
+
+def table(growths: Sequence[Growth]) -> str:
+    """A line for each growth: its range, its exponent, the law's, and the largest deviation."""
+    head = f"{'quantity':<26} {'by':<14} {'from':>9} {'to':>9} {'exponent':>9} {'law':>6}  off by"
+    rows = [head]
+    for g in growths:
+        rows.append(
+            f"{g.quantity:<26} {g.by:<14} {_number(g.measured[0], g.unit):>9} "
+            f"{_number(g.measured[-1], g.unit):>9} {g.exponent:>9.2f} {g.law_exponent:>6.2f}  "
+            f"{100 * (g.deviation - 1):.0f} %"
+        )
+    return "\n".join(rows)
+
+
+def _number(value: float, unit: str) -> str:
+    if unit == "s":
+        return f"{value:.3g} s"
+    for factor, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= factor:
+            return f"{value / factor:.3g} {name}"
+    return f"{value:.3g} B"
+
+
+def save(
+    growths: Sequence[Growth], rates: Mapping[str, float], about: Mapping[str, Any], folder: Path
+) -> None:
+    """scaling.json and scaling.png in `folder`."""
+    records = []
+    for growth in growths:
+        record = asdict(growth)
+        for name, value in (("exponent", growth.exponent), ("law", growth.law_exponent)):
+            record[name] = None if math.isnan(value) else value
+        records.append({k: list(v) if isinstance(v, tuple) else v for k, v in record.items()})
+    write_json(folder / "scaling.json", {**about, "growth": records, "rates": dict(rates)})
+    draw(growths, folder / "scaling.png")
+
+
+def draw(growths: Sequence[Growth], path: Path) -> None:
+    """A panel for each growth, on logarithmic axes."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+    rows = math.ceil(len(growths) / COLUMNS)
+    with style():
+        figure = Figure(figsize=(DOUBLE, 1.45 * rows + 0.3), layout="constrained")
+        panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+        for panel in panels[len(growths) :]:
+            panel.set_axis_off()
+        for panel, g in zip(panels, growths, strict=False):
+            factor, unit = _scale(max(g.measured), g.unit)
+            panel.plot(g.sizes, [y / factor for y in g.expected], "-", color=GREY, linewidth=0.9)
+            panel.errorbar(
+                g.sizes,
+                [y / factor for y in g.measured],
+                yerr=[e / factor for e in g.errors] or None,
+                fmt="o",
+                color=BLUE,
+                markersize=3,
+                elinewidth=0.8,
+            )
+            panel.set_xscale("log")
+            panel.set_yscale("log")
+            panel.xaxis.set_major_locator(FixedLocator(sorted(set(g.sizes))))
+            panel.xaxis.set_major_formatter("{x:g}")
+            panel.xaxis.set_minor_locator(NullLocator())
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter(NullFormatter())
+            low, high = panel.get_ylim()
+            if high / low < 10:
+                # So that a flat line looks flat, and an axis has a labelled tick.
+                middle = math.sqrt(low * high)
+                panel.set_ylim(middle / 4, middle * 4)
+            panel.set_title(f"{g.quantity}\ngrows with exponent {g.exponent:.2f}", fontsize=6.5)
+            panel.set_xlabel(g.by)
+            panel.set_ylabel(unit)
+        figure.supxlabel("points: measured; lines: the law with fitted rates", fontsize=6.5)
+        with whole_file(path) as partial:
+            figure.savefig(partial, format="png", dpi=200, metadata={"Software": None})
+
+
+def _scale(largest: float, unit: str) -> tuple[float, str]:
+    if unit != "byte":
+        return 1, unit
+    factor = 1e9 if largest >= 1e9 else 1e6 if largest >= 1e6 else 1e3
+    return factor, {1e9: "GB", 1e6: "MB", 1e3: "kB"}[factor]

@@ -1,0 +1,1 @@
+"""Cases of benchmarks/training.py: training beside the machine's limit and beside others' loops."""
