@@ -1,6 +1,8 @@
 # make          set up .venv from the exact lock and run the default study
 # make test     set up (if needed) and pass the tests
 # make CONFIG=config/studies/smoke.yaml     another study
+# make plan     say what would be done, how long it takes and how much disk; start nothing
+# make report   one self-contained file of a finished study, report.html
 # make publish STUDY=name     copy a finished study's small tables and pictures for git
 # make slurm    run a study on a SLURM cluster, from its login node (config/CLUSTER.md)
 # make check    formatters, linters, types;  make lock     solve the lock files again
@@ -18,10 +20,20 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --cor
 SLURM_VENV := .venv-slurm
 SLURM_READY := $(SLURM_VENV)/.ready
 
-.PHONY: study setup test check publish format lock plan slurm setup-slurm
+# The study's name, and with it its folder, as its file says.
+NAME = $(shell $(BIN)/python -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))["study"])' $(CONFIG))
+STUDY_FOLDER = results/studies/$(NAME)
+
+.PHONY: study report setup test check publish format lock plan slurm setup-slurm
 
 study: $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG)
+	@$(MAKE) --no-print-directory report
+
+# Needs a finished study and no network: Snakemake brings along all that the page shows.
+report: $(READY)
+	@$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report $(STUDY_FOLDER)/report.html
+	@echo "Report: $(STUDY_FOLDER)/report.html"
 
 plan: $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules

@@ -83,7 +83,7 @@ def test_swapping_two_values_is_a_change(smoke, tmp_path):
 
 def test_a_figure_setting_redraws_only_that_figure(smoke, tmp_path):
     outcome = plan(smoke, tmp_path, figure_settings={"within_by_depth": {"layers": "relu"}})
-    assert outcome.jobs == {"figure": 1, "record": 1}
+    assert outcome.jobs == {"figure": 1, "record": 1, "report_pages": 1}
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,14 @@ def test_a_figure_setting_redraws_only_that_figure(smoke, tmp_path):
 )
 def test_settings_that_change_no_number_rerun_no_number(smoke, tmp_path, change):
     jobs = plan(smoke, tmp_path, **change).jobs
-    # The explorer shows the title.
-    assert set(jobs) <= {"record", *(["explorer"] if "title" in change else [])}
+    # The explorer shows the title, the report all settings.
+    shown = ["record", "report_pages", *(["explorer"] if "title" in change else [])]
+    assert set(jobs) <= set(shown)
 
 
 def test_not_keeping_activations_any_longer_reruns_no_network(smoke, tmp_path):
     jobs = plan(smoke, tmp_path, keep_activations=False).jobs
-    assert set(jobs) <= {"record"}
+    assert set(jobs) <= {"record", "report_pages"}
 
 
 def test_another_number_of_cores_reruns_nothing(smoke):

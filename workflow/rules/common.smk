@@ -17,7 +17,7 @@ from repatlas.data.catalogue import fingerprint
 from repatlas.environment import set_up_jobs, share_gpus
 from repatlas.errors import RepatlasError
 from repatlas.explorer.own_files import own_files_digest
-from repatlas.files import write_json
+from repatlas.files import read_json, write_json
 from repatlas.hardware import cuda_devices, free_disk
 from repatlas.naming import canonical_json, digest
 from repatlas.study import Study
@@ -67,3 +67,11 @@ def refuse_what_cannot_run():
         check_machine(STUDY, Path("results"), cuda_devices, free_disk)
     except RepatlasError as error:
         raise WorkflowError(str(error)) from None
+
+
+def say_what_was_found():
+    # Only where the tables are this study's: another target may have been made.
+    grid = Path("results", "studies", STUDY.name, "grid.json")
+    finished = grid.with_name("provenance.json").exists()
+    if finished and read_json(grid) == json.loads(json.dumps(RECORDS["grid"])):
+        subprocess.run([sys.executable, "-m", "repatlas", "summary", grid.parent], check=False)

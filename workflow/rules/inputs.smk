@@ -201,9 +201,11 @@ def figure_outputs():
 
 
 def study_figures():
-    return [
-        study_path("figures", f"{name}{kind}") for name in STUDY.figures for kind in FIGURE_KINDS
-    ]
+    return [path for kind in FIGURE_KINDS for path in study_figure_files(kind)]
+
+
+def study_figure_files(kind):
+    return [study_path("figures", f"{name}{kind}") for name in STUDY.figures]
 
 
 def study_results():
@@ -213,6 +215,7 @@ def study_results():
         *rules.record.output,
         *rules.explorer.output,
         *rules.provenance.output,
+        *rules.report_pages.output,
     ]
 
 
@@ -223,3 +226,36 @@ def figure_tables(wildcards):
 
 def figure_settings(wildcards):
     return canonical_json(STUDY.figure_settings(wildcards.figure))
+
+
+# --- report ---------------------------------------------------------------------------------------
+
+# Pages on the study as a whole, by their files' names.
+RECORD_PAGES = {
+    "cost": "Cost of the run",
+    "configuration": "Configuration",
+    "software": "Software and hardware",
+}
+
+
+def page_in_report(name, category, **labels):
+    # Snakemake looks for captions beside the rule file, hence the whole path.
+    caption = str(Path(study_path("report", f"{name}.rst")).resolve())
+    path = study_path("report", f"{name}.html")
+    return report(path, caption=caption, category=category, labels=labels)
+
+
+def pages_in_report():
+    tables = [Path(table).stem for table in study_tables()]
+    return [
+        *(
+            page_in_report(f"figures/{name}", "Figures", figure=FIGURES[name].title, file=name)
+            for name in STUDY.figures
+        ),
+        *(page_in_report(f"tables/{name}", "Tables", table=name) for name in tables),
+        *(page_in_report(name, "The run", page=title) for name, title in RECORD_PAGES.items()),
+    ]
+
+
+def captions_in_report():
+    return [str(Path(page).with_suffix(".rst")) for page in pages_in_report()]

@@ -47,6 +47,8 @@ COMMANDS = {
     "figure": "draw one figure of a study",
     "explorer": "make the page on which a study is explored",
     "provenance": "record what a study was made with",
+    "report_pages": "pages and captions of a study's report",
+    "summary": "what a finished study found, and where to look",
     "compare": "compare two stores or folders of arrays",
     "schema": "print the JSON schema of a study file",
 }

@@ -1,0 +1,79 @@
+"""Headline findings, and text that markup must leave alone."""
+
+import pandas as pd
+import pytest
+from docutils.core import publish_parts
+from jinja2 import Environment
+from repatlas import load_study
+from repatlas.durations import spoken
+from repatlas.report import page
+from repatlas.report.findings import findings
+from repatlas.report.pages import write_pages
+from repatlas.report.restructured import literal
+from repatlas.terminal import points
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def default():
+    return load_study(ROOT / "results/published/default")
+
+
+def test_findings_are_the_numbers_of_the_tables(default):
+    accuracy, block, seeds = findings(default)
+    means = default.accuracy["test_accuracy_mean"]
+    assert f"{100 * means.min():.1f} % (ResNet-" in accuracy
+    assert f"to {100 * means.max():.1f} % (ResNet-" in accuracy
+    metrics = default.block_metrics.set_index("run")
+    assert f"{metrics['longest_run'].max()} of the 37 ReLU layers" in block
+    largest = metrics.loc[metrics["longest_run"].idxmax()]
+    assert f"{largest['run_start_layer']} to {largest['run_end_layer']}" in block
+    same = default.cross_seed.groupby("group")["value_mean"].mean()
+    assert f"{same.mean():.2f} (by architecture {same.min():.2f} to {same.max():.2f})" in seeds
+    assert f": {default.block_summary['mean_similarity_mean'].mean():.2f} (" in seeds
+
+
+def test_a_study_of_one_seed_says_that_seeds_are_not_compared():
+    last = findings(load_study(ROOT / "results/published/cifar10-sixteenth-cpu"))[-1]
+    assert last.endswith("no networks that differ in the seed alone are compared.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "R_a and R_b_: *bold* `code` |X|² {{ config }} {% raw %} a\\b <i> http://x.y [1]_ #1",
+        "1. Not a list: value**2, layer_similarity, 95 % of all.",
+    ],
+)
+def test_markup_and_template_leave_a_caption_alone(text):
+    rendered = Environment().from_string(literal(text)).render()
+    body = publish_parts(rendered, writer="html", settings_overrides={"report_level": 1})["body"]
+    assert body.strip() == page.paragraph(text).replace("&#x27;", "'")
+
+
+def test_a_long_table_is_cut_and_says_so(default, tmp_path):
+    long = pd.DataFrame({"x": range(2000), "y": 0.123456789})
+    long.to_parquet(tmp_path / "long.parquet")
+    (tmp_path / "empty.csv").write_text("a,b\n")
+    write_pages(default, [], [tmp_path / "long.parquet", tmp_path / "empty.csv"], tmp_path / "out")
+    text = (tmp_path / "out/tables/long.html").read_text()
+    assert "2000 rows, 2 columns. The page shows the first 500 rows." in text
+    assert text.count("<tr>") == 501
+    assert '<td class="number" title="0.123456789">0.1235</td>' in text
+    assert "has no rows" in (tmp_path / "out/tables/empty.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (89, "89 s"), (90, "1.5 min"), (700, "12 min"), (5400, "1.5 h"), (2e6, "23 days")],
+)
+def test_durations(seconds, text):
+    assert spoken(seconds) == text
+
+
+def test_points_fit_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    (text,) = points(["word " * 40])
+    assert max(map(len, text.splitlines())) <= 60
+    assert text.startswith("  - word")
