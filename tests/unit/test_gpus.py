@@ -127,5 +127,5 @@ def test_a_command_computes_on_the_gpu_it_was_given_and_says_what_it_was(monkeyp
     assert cli.main(["train", "--device", "auto", "--log", str(tmp_path / "a.log")]) == 0
     assert seen == [("train", "5")]
     record = json.loads((tmp_path / "a.gpu.json").read_text())
-    assert record["gpu"] is None, "a command that did not use it"
-    assert 0 <= record["waited"] < 5
+    assert (record["gpu"], record["gpu_memory_mb"]) == (None, None), "it did not use it"
+    assert 0 <= record["waited_seconds"] < 5

@@ -116,4 +116,4 @@ rule cost_table:
         "cost of every job"
     shell:
         "python -m repatlas cost_table --grid {input.grid:q} --benchmarks results/benchmarks"
-        " --output {output:q} --log {log:q}"
+        " --logs results/logs --output {output:q} --log {log:q}"

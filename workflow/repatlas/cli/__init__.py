@@ -82,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with _messages(early.log), own_gpu(early.device) as waited:
         code = _run(chosen.command, arguments[1:])
         if early.device and early.log and code == 0:
-            write_json(early.log.with_suffix(".gpu.json"), {"gpu": _gpu(), "waited": waited})
+            record = {**_gpu(), "waited_seconds": waited}
+            write_json(early.log.with_suffix(".gpu.json"), record)
     return code
 
 
@@ -94,12 +95,14 @@ def _known_early(arguments: Sequence[str]) -> argparse.Namespace:
     return known.parse_known_args(arguments)[0]
 
 
-def _gpu() -> str | None:
-    """Model of the GPU that the command computed on, None where it did without."""
+def _gpu() -> dict[str, str | float | None]:
+    """Model of the GPU that the command computed on and what it took of its memory at most, in MB;
+    None where it did without."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
-        return None
-    return torch.cuda.get_device_name()
+        return {"gpu": None, "gpu_memory_mb": None}
+    memory = torch.cuda.max_memory_reserved() / 1e6
+    return {"gpu": torch.cuda.get_device_name(), "gpu_memory_mb": memory}
 
 
 def _run(command: str, arguments: Sequence[str]) -> int:

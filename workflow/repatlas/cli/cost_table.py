@@ -1,4 +1,4 @@
-"""What a study cost: one row a job, from Snakemake's benchmark files."""
+"""What a study cost: one row a job, from Snakemake's benchmark files and what jobs say of GPUs."""
 
 import argparse
 from pathlib import Path
@@ -12,9 +12,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--grid", type=Path, required=True, help="grid.json of the study")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of benchmark files")
+    parser.add_argument("--logs", type=Path, required=True, help="folder of log files")
     parser.add_argument("--output", type=Path, required=True, help="table to write")
 
 
 def run(options: argparse.Namespace) -> None:
     """Make the table."""
-    write_csv(cost_table(options.benchmarks, read_json(options.grid)["jobs"]), options.output)
+    jobs = read_json(options.grid)["jobs"]
+    write_csv(cost_table(options.benchmarks, options.logs, jobs), options.output)
