@@ -1,6 +1,5 @@
 """Case 3: a network's forward pass to stores on disk."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -17,11 +16,9 @@ from similarity_cases.sizes import Sizes
 
 FORWARD, SAVED, GRAMS = "forward pass", "numpy.save", "limit of the Grams"
 KEEPING, ONLY_GRAMS, WRITING = "repatlas, activations kept", "repatlas, Grams only", "store alone"
-ONE_CORE = "repatlas, activations kept, one core"
 # Files in memory, where there is such a place: on a shared disk, numpy.save of the same bytes
 # was found to take .06 to .4 s.
 MEMORY = Path("/dev/shm")
-PINNED = hasattr(os, "sched_setaffinity")  # Linux
 
 
 def run(sizes: Sizes, rounds: int, threads: int) -> Outcome:
@@ -37,12 +34,9 @@ def run(sizes: Sizes, rounds: int, threads: int) -> Outcome:
             SAVED: partial(_save, layers, batches, folder),
             GRAMS: partial(_grams, layers, batches),
             KEEPING: partial(network.extract, probe, sizes.batch, folder, keep=True),
-            ONE_CORE: partial(_on_one_core, network.extract, probe, sizes.batch, folder, keep=True),
             ONLY_GRAMS: partial(network.extract, probe, sizes.batch, folder),
             WRITING: partial(_write, layers, batches, folder),
         }
-        if not PINNED:
-            del timed[ONE_CORE]
         before = dict.fromkeys(timed, partial(_empty, folder))
         found = interleaved(timed, rounds, before)
     size = sum(layer.nbytes for layer in layers) * batches
@@ -50,10 +44,7 @@ def run(sizes: Sizes, rounds: int, threads: int) -> Outcome:
     goal = Target("at most", 2)
     note = f"{size / 1e6:.0f} MB of {len(layers)} layers; Grams are made too"
     what = "extraction to store / (forward pass + numpy.save)"
-    lines = [ratio(what, found[KEEPING], least, goal, f"{note}; files are written by a thread")]
-    if PINNED:
-        both = f"{note}; the writing thread shares the core"
-        lines.append(ratio(f"{what}, one core", found[ONE_CORE], least, goal, both))
+    lines = [ratio(what, found[KEEPING], least, goal, note)]
     lines += [
         ratio(
             "Gram-only extraction / (forward pass + limit of the Grams)",
@@ -65,23 +56,13 @@ def run(sizes: Sizes, rounds: int, threads: int) -> Outcome:
         median("numpy.save", found[SAVED], "s"),
         median("limit of the Grams", found[GRAMS], "s"),
         median(
-            "the store alone: lz4, checksums, digests, files",
+            "the store alone: memory order, checksums, files",
             found[WRITING],
             "s",
             note="the same activations, written without a network",
         ),
     ]
     return Outcome(lines, as_lists(found))
-
-
-def _on_one_core(function: Callable, *arguments: object, **options: object) -> None:
-    """Call `function` with this thread and those that it starts kept to one core."""
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(cores)})
-    try:
-        function(*arguments, **options)
-    finally:
-        os.sched_setaffinity(0, cores)
 
 
 def _empty(folder: Path) -> None:

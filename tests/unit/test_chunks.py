@@ -1,35 +1,48 @@
-"""Stores as they lie on disk: what any Zarr reads, digests, damage, writing in the background."""
+"""Stores as they lie on disk: what any Zarr reads, digests, damage."""
 
-import hashlib
-import json
-import threading
-import time
+import tracemalloc
 
+import google_crc32c
 import numpy as np
 import pytest
-import torch
 import zarr
-from repatlas.activations.background import in_background
-from repatlas.chunks import ArrayWriter, chunk_name, make_group, read_chunk
+from repatlas import chunks
+from repatlas.chunks import ArrayWriter, array_digest, chunk_name, make_group, read_chunk
 from repatlas.errors import StoreError
 from repatlas.grams import pairs
-from repatlas.stores import GramStore, GramWriter, StoredLayer, manifest_path
+from repatlas.stores import ActivationStore, ActivationWriter, GramStore, GramWriter, StoredLayer
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("compress", [True, False])
+@pytest.mark.parametrize("block", [1, 100, 1 << 19])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_zarr_reads_what_is_written(tmp_path, dtype, compress):
+@pytest.mark.parametrize("last", [False, True], ids=["in-order", "channels-last"])
+def test_zarr_reads_what_is_written(tmp_path, monkeypatch, dtype, block, last):
+    monkeypatch.setattr(chunks, "BLOCK", block)
     values = np.maximum(RNG.standard_normal((10, 3, 5)), 0).astype(dtype)
+    given = np.asfortranarray(values) if last else values
     make_group(tmp_path / "a.zarr")
-    writer = ArrayWriter(tmp_path / "a.zarr" / "x", values.shape, 4, dtype, compress)
+    writer = ArrayWriter(tmp_path / "a.zarr" / "x", values.shape, 4, dtype)
     for number in range(3):  # the last one is short
-        writer.write(number, values[4 * number : 4 * number + 4])
+        writer.write(number, given[4 * number : 4 * number + 4])
     found = zarr.open_group(tmp_path / "a.zarr", mode="r")["x"]
     assert found.chunks == (4, 3, 5)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found[:], values)
+    np.testing.assert_array_equal(
+        read_chunk(tmp_path / "a.zarr" / "x" / chunk_name(1, 3), (4, 3, 5), dtype), values[4:8]
+    )
+
+
+def test_a_layer_is_written_without_a_copy_of_it(tmp_path):
+    values = RNG.standard_normal((64, 128, 128, 4), dtype=np.float32).transpose(0, 3, 1, 2)
+    writer = ArrayWriter(tmp_path / "x", values.shape, 64, "float32")
+    tracemalloc.start()
+    writer.write(0, values)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * chunks.BLOCK < values.nbytes / 10
 
 
 def test_a_chunk_of_another_shape_is_refused(tmp_path):
@@ -38,16 +51,20 @@ def test_a_chunk_of_another_shape_is_refused(tmp_path):
         writer.write(0, np.zeros((4, 2)))
 
 
-def test_digests_are_those_of_the_files(tmp_path):
+def test_checksums_are_those_of_the_files(tmp_path):
     writer = ArrayWriter(tmp_path / "x", (12, 2), 1, "float32")
     for number in range(12):
         writer.write(number, RNG.standard_normal((1, 2)))
-    files = [p for p in (tmp_path / "x").rglob("*") if p.is_file()]
-    assert len(files) == 13
-    assert writer.digests == {
-        p.relative_to(tmp_path / "x").as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in files
-    }
+    found = {}
+    for file in (p for p in (tmp_path / "x").rglob("*") if p.is_file()):
+        content, name = file.read_bytes(), file.relative_to(tmp_path / "x").as_posix()
+        if name != "zarr.json":
+            content, end = content[:-4], content[-4:]
+            assert google_crc32c.value(content) == int.from_bytes(end, "little")
+        found[name] = google_crc32c.value(content)
+    assert len(found) == 13
+    assert writer.checksums == found
+    assert chunks.read_digest(tmp_path / "x") == array_digest(found)
 
 
 @pytest.fixture
@@ -88,30 +105,38 @@ def test_an_exchanged_or_missing_chunk_is_found_before_use(grams):
     one, two = (store.path / "grams" / chunk_name(k, 3) for k in (1, 2))
     content = one.read_bytes()
     one.write_bytes(two.read_bytes())
-    with pytest.raises(StoreError, match="SHA-256"):
+    with pytest.raises(StoreError, match="digest is not the manifest's"):
         store.verify()
     one.write_bytes(content)
     store.verify()
     two.unlink()
-    with pytest.raises(StoreError, match="SHA-256"):
+    with pytest.raises(StoreError, match="digest is not the manifest's"):
         store.verify()
+    with pytest.raises(StoreError, match="Array grams .* is damaged"):
+        store.packed(2)
 
 
-def test_a_store_with_digests_of_all_content_in_a_row_is_still_verified(grams):
-    """As all stores had before files had digests of their own."""
+@pytest.mark.parametrize("where", [0, 7, -5, -4, -1], ids=str)
+@pytest.mark.parametrize("bit", [0, 7])
+def test_any_flipped_bit_is_found(grams, where, bit):
+    """In the numbers and in the checksum behind them."""
     store, _ = grams
-    manifest = json.loads(manifest_path(store.path).read_text())
-    del manifest["digest"]
-    for name in manifest["sha256"]:
-        files = sorted(p for p in (store.path / name).rglob("*") if p.is_file())
-        parts = [str(p.relative_to(store.path / name)).encode() + p.read_bytes() for p in files]
-        manifest["sha256"][name] = hashlib.sha256(b"".join(parts)).hexdigest()
-    manifest_path(store.path).write_text(json.dumps(manifest))
-    GramStore(store.path).verify()
-    file = store.path / "grams" / chunk_name(3, 3)
-    file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(StoreError, match="SHA-256"):
-        GramStore(store.path).verify()
+    file = store.path / "diagonals" / chunk_name(5, 3)
+    content = bytearray(file.read_bytes())
+    content[where] ^= 1 << bit
+    file.write_bytes(content)
+    with pytest.raises(StoreError, match="Array diagonals .* checksum does not match"):
+        store.verify()
+    with pytest.raises(StoreError, match="Array diagonals .* checksum does not match"):
+        store.batch(5)
+
+
+def test_changed_metadata_are_found(grams):
+    store, _ = grams
+    file = store.path / "grams" / "zarr.json"
+    file.write_text(file.read_text().replace("12", "13"))
+    with pytest.raises(StoreError, match="Array grams .* digest is not the manifest's"):
+        store.verify()
 
 
 def test_a_missing_chunk_is_told_from_a_damaged_one(tmp_path):
@@ -119,52 +144,34 @@ def test_a_missing_chunk_is_told_from_a_damaged_one(tmp_path):
         read_chunk(tmp_path / "0", (2, 3))
 
 
-def test_writes_in_the_background_are_made_in_order_and_of_copies():
-    made = []
-    with in_background(lambda *call: made.append(call)) as write:
-        x = torch.arange(24.0).reshape(1, 2, 3, 4).to(memory_format=torch.channels_last)
-        for index in range(5):
-            write(index, 8, x)
-            x += 1
-    assert [(index, start) for index, start, _ in made] == [(k, 8) for k in range(5)]
-    for index, _, values in made:
-        assert values.flags.c_contiguous
-        np.testing.assert_array_equal(values.ravel(), np.arange(24) + index)
+@pytest.fixture
+def activations(tmp_path):
+    """A store of 10 examples in batches of 4 of layers (3, 2) and (), and what is in it."""
+    about = {"run": "r", "probe": "p", "batch_size": 4, "passes": 1, "n_examples": 10}
+    writer = ActivationWriter(tmp_path / "a.zarr", about, 10)
+    content = [RNG.standard_normal((10, *shape)).astype(np.float32) for shape in ((3, 2), ())]
+    for start in (0, 4, 8):
+        for index, values in enumerate(content):
+            writer.write(index, start, values[start : start + 4])
+    writer.finish([StoredLayer("a", "relu", (3, 2)), StoredLayer("b", "relu", ())])
+    return ActivationStore(tmp_path / "a.zarr"), content
 
 
-@pytest.mark.parametrize(("held", "most"), [(0, 1), (35, 2), (1000, 6)])
-def test_no_more_waits_to_be_written_than_may_be_held(held, most):
-    """16 bytes each; with no room at all still one at a time."""
-    goes_on, returned = threading.Event(), []
-
-    def call():
-        with in_background(lambda *_: goes_on.wait(5), held) as write_soon:
-            for index in range(6):
-                write_soon(index, 0, torch.zeros(4))
-                returned.append(index)
-
-    caller = threading.Thread(target=call)
-    caller.start()
-    end = time.monotonic() + 5
-    while len(returned) < most and time.monotonic() < end:
-        time.sleep(0.01)
-    time.sleep(0.05)
-    assert len(returned) == most
-    goes_on.set()
-    caller.join()
-    assert len(returned) == 6
+def test_activations_are_read_whole_and_by_batch(activations):
+    store, content = activations
+    for index, values in enumerate(content):
+        np.testing.assert_array_equal(store.read(index), values)
+        for batch in range(3):
+            expected = values[4 * batch : 4 * batch + 4]
+            np.testing.assert_array_equal(store.read_batch(index, batch), expected)
+        np.testing.assert_array_equal(zarr.open_array(store.path / f"{index:04d}")[:], values)
+    store.verify()
 
 
-@pytest.mark.parametrize("calls", [1, 4])
-def test_an_error_of_a_write_in_the_background_is_raised(calls):
-    def write(index, _start, _values):
-        if index == 0:
-            raise OSError("no space")
-
-    def run():
-        with in_background(write, 0) as write_soon:
-            for index in range(calls):
-                write_soon(index, 0, torch.zeros(3))
-
-    with pytest.raises(OSError, match="no space"):
-        run()
+def test_a_missing_chunk_of_activations_is_damage_not_zeros(activations):
+    store, _ = activations
+    (store.path / "0000" / chunk_name(1, 3)).unlink()
+    store.read_batch(0, 0)
+    for read in (lambda: store.read(0), lambda: store.read_batch(0, 1), store.verify):
+        with pytest.raises(StoreError, match="Array 0000 .* is damaged"):
+            read()

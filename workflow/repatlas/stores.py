@@ -2,8 +2,9 @@
 
 Both are Zarr v3 groups in a folder, written by one process, a chunk a probe batch, checksummed
 (crc32c), with a manifest written last in a file beside the folder: a store without its manifest
-does not exist. The manifest names the network, the probe set, every layer, and a SHA-256 of each
-array's files, so that a damaged, exchanged or missing chunk is found before it reaches a table.
+does not exist. The manifest names the network, the probe set, every layer, and a digest of each
+array (SHA-256 of its files' paths and checksums). So damage is found when a chunk is read, and
+:meth:`verify` also finds a chunk that is missing or another store's.
 """
 
 import shutil
@@ -13,23 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
 from repatlas.chunks import (
     ArrayWriter,
     array_digest,
     chunk_name,
+    fetch,
     make_group,
     read_chunk,
-    read_digests,
-    read_digests_of_content,
+    read_digest,
 )
 from repatlas.errors import StoreError
 from repatlas.files import disk_full_is_named, read_json, write_json
 from repatlas.grams import pairs
 
-FORMAT_VERSION = 1
-FILE_DIGESTS = "of the files' digests"  # what the manifest's SHA-256 are of
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,9 @@ class StoreWriter:
         with disk_full_is_named(self.path):
             make_group(self.path)
 
-    def _array(
-        self, name: str, shape: tuple[int, ...], chunk: int, dtype: str, compress: bool = False
-    ) -> None:
+    def _array(self, name: str, shape: tuple[int, ...], chunk: int, dtype: str) -> None:
         with disk_full_is_named(self.path):
-            self.arrays[name] = ArrayWriter(self.path / name, shape, chunk, dtype, compress)
+            self.arrays[name] = ArrayWriter(self.path / name, shape, chunk, dtype)
 
     def _write(self, name: str, chunk: int, values: np.ndarray) -> None:
         with disk_full_is_named(self.path):
@@ -84,8 +81,7 @@ class StoreWriter:
                 "status": status,
                 **self.about,
                 "layers": [asdict(layer) for layer in layers],
-                "digest": FILE_DIGESTS,
-                "sha256": {n: array_digest(a.digests) for n, a in self.arrays.items()},
+                "digests": {n: array_digest(a.checksums) for n, a in self.arrays.items()},
             },
         )
 
@@ -107,7 +103,7 @@ class ActivationWriter(StoreWriter):
             raise ValueError(f"example {start} begins no batch of {batch_size}")
         if name not in self.arrays:
             shape = (self.n_examples, *values.shape[1:])
-            self._array(name, shape, batch_size, "float32", compress=True)
+            self._array(name, shape, batch_size, "float32")
         for offset in range(0, len(values), batch_size):
             chunk = (start + offset) // batch_size
             self._write(name, chunk, values[offset : offset + batch_size])
@@ -122,7 +118,6 @@ class GramWriter(StoreWriter):
     def __init__(self, path: Path, about: dict[str, Any], n_batches: int, n_layers: int):
         super().__init__(path, about)
         shape, size = (n_batches, n_layers), about["batch_size"]
-        # Gram entries are noise to a compressor: it would cost time and save nothing.
         self._array("grams", (*shape, pairs(size)), 1, "float32")
         self._array("diagonals", (*shape, size), 1, "float64")
 
@@ -147,22 +142,22 @@ class _Store:
         self.batch_size: int = self.manifest["batch_size"]
         self.passes: int = self.manifest["passes"]
         self.status: str = self.manifest["status"]
-        self._arrays: dict[str, zarr.Array] = {}
 
-    def _array(self, name: str) -> zarr.Array:
-        if name not in self._arrays:
-            try:
-                self._arrays[name] = zarr.open_array(self.path / name, mode="r")
-            except Exception as error:  # zarr raises many kinds for a missing or damaged array
-                raise self._damaged(name, error) from error
-        return self._arrays[name]
-
-    def _read(self, name: str, where: Any) -> np.ndarray:
+    def _read(
+        self,
+        name: str,
+        chunk: tuple[int, int],
+        shape: tuple[int, ...],
+        dtype: str = "float32",
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The numbers of a chunk, in `shape`; in `out`, C-ordered, if it is such an array. `chunk`:
+        its number, and the number of the array's axes."""
+        if out is not None and (out.shape != shape or out.dtype != dtype):
+            out = None
         try:
-            return np.asarray(self._array(name)[where])
-        except StoreError:
-            raise
-        except Exception as error:
+            return read_chunk(self.path / name / chunk_name(*chunk), shape, dtype, out)
+        except (OSError, ValueError) as error:
             raise self._damaged(name, error) from error
 
     def _damaged(self, name: str, error: Exception) -> StoreError:
@@ -173,12 +168,15 @@ class _Store:
         )
 
     def verify(self) -> None:
-        """Compare every array with the manifest's SHA-256; StoreError names what differs."""
-        known = self.manifest.get("digest") == FILE_DIGESTS
-        found = read_digests(self.path) if known else read_digests_of_content(self.path)
-        for name, digest in self.manifest["sha256"].items():
-            if found.get(name) != digest:
-                raise self._damaged(name, ValueError("its SHA-256 is not the manifest's"))
+        """Read every array and compare it with the manifest's digest; StoreError names what
+        differs."""
+        for name, digest in self.manifest["digests"].items():
+            try:
+                found = read_digest(self.path / name)
+            except (OSError, ValueError) as error:
+                raise self._damaged(name, error) from error
+            if found != digest:
+                raise self._damaged(name, ValueError("its digest is not the manifest's"))
 
 
 class ActivationStore(_Store):
@@ -193,12 +191,24 @@ class ActivationStore(_Store):
 
     def read(self, index: int) -> np.ndarray:
         """All activations of layer number `index`, shape (examples, ...), float32."""
-        return self._read(f"{index:04d}", slice(None))
+        return self._rows(index, 0, self.n_examples)
 
     def read_batch(self, index: int, batch: int) -> np.ndarray:
         """Activations of layer number `index` in probe batch `batch`, shape (batch size, ...)."""
         start = batch * self.batch_size
-        return self._read(f"{index:04d}", slice(start, start + self.batch_size))
+        return self._rows(index, start, min(start + self.batch_size, self.n_examples))
+
+    def _rows(self, index: int, start: int, stop: int) -> np.ndarray:
+        """The examples from `start`, which begins a batch, to `stop`."""
+        size, shape = self.batch_size, self.layers[index].shape
+        rows = np.empty((max(0, stop - start), *shape), dtype=np.float32)
+        for first in range(start, stop, size):
+            part = rows[first - start : first - start + size]
+            chunk = first // size, 1 + len(shape)
+            found = self._read(f"{index:04d}", chunk, (size, *shape), out=part)
+            if found is not part:  # the last chunk of an array, filled up
+                part[:] = found[: len(part)]
+        return rows
 
 
 class GramStore(_Store):
@@ -213,21 +223,18 @@ class GramStore(_Store):
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Packed Grams (layers, pairs) float32 and diagonals (layers, batch size) float64."""
-        return self.packed(index), self._read("diagonals", index)
+        shape = len(self.layers), self.batch_size
+        return self.packed(index), self._read("diagonals", (index, 3), shape, "float64")
+
+    def announce(self, index: int) -> None:
+        """Have the system fetch a batch's packed Grams from disk, without waiting for them."""
+        fetch(self.path / "grams" / chunk_name(index, 3))
 
     def packed(self, index: int, out: np.ndarray | None = None) -> np.ndarray:
         """The packed Grams of a batch alone, float32 (layers, pairs); in `out`, C-ordered, if it is
         such an array."""
         shape = len(self.layers), pairs(self.batch_size)
-        if out is not None and (out.shape != shape or out.dtype != np.float32):
-            out = None
-        try:
-            return read_chunk(self.path / "grams" / chunk_name(index, 3), shape, out)
-        except FileNotFoundError:
-            # Grams of nothing but zeros once had no file; Zarr knows, or says that it is missing.
-            return self._read("grams", index)
-        except (OSError, ValueError) as error:
-            raise self._damaged("grams", error) from error
+        return self._read("grams", (index, 3), shape, out=out)
 
 
 def open_store(path: str | Path) -> ActivationStore | GramStore:

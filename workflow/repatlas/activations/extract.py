@@ -2,19 +2,17 @@
 
 Each tapped layer's Gram matrix is made inside the forward pass and only its packed upper triangle
 is kept, so memory stays at the pass itself plus one layer's Gram whatever the width and the
-number of examples. Where activations are wanted too they are written batch by batch, each layer
-while the next ones are computed.
+number of examples. Where activations are wanted too they are written there as well, in pieces that
+stay in cache: no copy of a layer is made.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repatlas.activations.background import in_background
 from repatlas.data.order import pass_order
 from repatlas.data.probe import Probe
 from repatlas.grams import gram_vector, pairs
@@ -71,35 +69,34 @@ def extract(
     finite = np.ones(len(layers), bool)
     total = passes * -(-len(probe.images) // size) if keeper else passes * per_pass
     done = 0
-    with in_background(keeper.write) if keeper else nullcontext() as write_soon:
-        for number, batch, chosen in _batches(probe, size, passes):
-            whole = len(chosen) == size
-            keep = write_soon if number == 0 else None
-            if not (whole or keep):
-                continue
+    for number, batch, chosen in _batches(probe, size, passes):
+        whole = len(chosen) == size
+        keep = keeper if number == 0 else None
+        if not (whole or keep):
+            continue
 
-            def receive(
-                index: int,
-                output: Tensor,
-                whole: bool = whole,
-                keep: Callable[[int, int, Tensor], object] | None = keep,
-                batch: int = batch,
-            ) -> None:
-                shapes[index] = tuple(output.shape[1:])
-                if keep:
-                    keep(index, batch * size, output)
-                if whole:
-                    gram, diagonal = gram_vector(_examples_first(output))
-                    packed[index], diagonals[index] = _on_host(gram), _on_host(diagonal)
-                    finite[index] &= bool(np.isfinite(packed[index]).all())
-                    alive[index] |= bool(packed[index].any())
-
-            with torch.inference_mode(), tapped(network, [la.name for la in layers], receive):
-                network(as_input(probe.images[chosen], device))
+        def receive(
+            index: int,
+            output: Tensor,
+            whole: bool = whole,
+            keep: ActivationWriter | None = keep,
+            batch: int = batch,
+        ) -> None:
+            shapes[index] = tuple(output.shape[1:])
+            if keep:
+                keep.write(index, batch * size, _as_float32(output))
             if whole:
-                gram_writer.write(number * per_pass + batch, packed, diagonals)
-            done += 1
-            report(done, total)
+                gram, diagonal = gram_vector(_examples_first(output))
+                packed[index], diagonals[index] = _on_host(gram), _on_host(diagonal)
+                finite[index] &= bool(np.isfinite(packed[index]).all())
+                alive[index] |= bool(packed[index].any())
+
+        with torch.inference_mode(), tapped(network, [la.name for la in layers], receive):
+            network(as_input(probe.images[chosen], device))
+        if whole:
+            gram_writer.write(number * per_pass + batch, packed, diagonals)
+        done += 1
+        report(done, total)
     stored = [
         StoredLayer(la.name, la.kind, shapes[i], _reason(alive[i], finite[i]))
         for i, la in enumerate(layers)
@@ -141,6 +138,11 @@ def _examples_first(output: Tensor) -> Tensor:
     if output.dim() == 4 and not output.is_contiguous():
         output = output.permute(0, 2, 3, 1)
     return output.float().reshape(len(output), -1)
+
+
+def _as_float32(output: Tensor) -> np.ndarray:
+    """`output` as an array, on the CPU a view of what lies there."""
+    return output.float().cpu().numpy()
 
 
 def _on_host(values: np.ndarray | Tensor) -> np.ndarray:

@@ -12,9 +12,6 @@ from repatlas.memory import check_memory, needed
 from repatlas.study.comparisons import Tile
 from repatlas.study.study import Study
 
-# Stored activations take between this share of their float32 bytes and all of it.
-COMPRESSION = 0.4
-
 
 def features(model: Mapping, shape: tuple[int, int, int]) -> list[int]:
     """Numbers that each layer of a built-in network gives for one example of `shape` (C, H, W)."""
@@ -50,7 +47,7 @@ def disk_bytes(study: Study, results: Path) -> int:
             total += batches * len(taps) * probe.batch_size * (probe.batch_size - 1) // 2 * 4
         if study.settings.keep_activations and not (results / "activations" / stem).exists():
             sizes = features(model, shapes[run.dataset])
-            total += COMPRESSION * 4 * probe.size * sum(sizes[i] for i in taps)
+            total += 4 * probe.size * sum(sizes[i] for i in taps)
     return int(total)
 
 
