@@ -61,7 +61,8 @@ def test_streamed_sums_approximate_the_exact_jackknife():
     exact = minibatch_cka(networks, [(0, 1), (0, 0)])
     streamed = minibatch_cka(networks, [(0, 1), (0, 0)], memory_budget=1)
     for one, two in zip(exact, streamed, strict=True):
-        assert (one.value == two.value).all()
+        # Products of other shapes, which some processors round otherwise.
+        np.testing.assert_allclose(two.value, one.value, rtol=1e-13)
         np.testing.assert_allclose(two.se, one.se, rtol=0.1, atol=1e-7)
         assert (one.se != two.se).all() or one.a == one.b
     assert (exact[1].se.diagonal() == 0).all()

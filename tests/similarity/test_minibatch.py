@@ -7,6 +7,7 @@ import pytest
 from fresh import run_alone
 from repatlas.errors import StoreError
 from repatlas.grams import batch_of, pairs
+from repatlas.similarity import minibatch
 from repatlas.similarity.minibatch import Block, explain, minibatch_cka
 from repatlas.similarity.tiles import Plan, inner_products, squared_norms, tiles
 
@@ -108,6 +109,38 @@ def test_products_are_as_few_as_what_is_wanted_allows():
     assert count([(0, 1), (2, 3)]) == 2
     assert count([(a, b) for a in (0, 1) for b in (2, 3, 4)], capacity=9) == 3
     assert count(ALL, capacity=6) == 6
+
+
+def test_networks_beside_one_are_read_one_by_one_and_once(networks):
+    star = [(2, k) if k < 3 else (k, 2) for k in range(5)]
+    layers = (0, 1, 2)
+    plans = [Plan(a, b, layers, layers) for a, b in star]
+    found = tiles(plans, 100, cached=6)
+    assert [list(tile.right) for tile in found] == [[2], [0, 1], [3, 4]]
+    assert all(list(tile.left) == [2] for tile in found)
+    together = minibatch_cka(networks, ALL, lambda a, b: (layers, layers))
+    before = [network.reads for network in networks]
+    alone = minibatch_cka(networks, star, lambda a, b: (layers, layers))
+    assert [n.reads - b for n, b in zip(networks, before, strict=True)] == [9] * 5
+    for block in alone:
+        (expected,) = (x for x in together if {x.a, x.b} == {block.a, block.b})
+        value = (
+            expected.value if (expected.a, expected.b) == (block.a, block.b) else expected.value.T
+        )
+        np.testing.assert_allclose(block.value, value, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("blocks", [ALL, [(0, k) for k in range(5)], [(3, 3)]])
+@pytest.mark.parametrize("ahead", [1, 1 << 20])
+def test_what_is_read_was_announced_once(networks, monkeypatch, blocks, ahead):
+    monkeypatch.setattr(minibatch, "AHEAD", ahead)
+    for network in networks:
+        network.announced = []
+        network.announce = network.announced.append
+    minibatch_cka(networks, blocks)
+    for k in {k for block in blocks for k in block}:
+        # What the first tile reads in the first batch comes too soon for that.
+        assert networks[k].announced in (list(range(9)), list(range(1, 9)))
 
 
 def test_the_reads_cover_only_the_wanted_networks(networks):

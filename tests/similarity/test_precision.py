@@ -36,9 +36,9 @@ def test_float32_is_computed_in_float32(name, monkeypatch):
     """The test above must not pass for having widened everything first."""
     seen = set()
 
-    def watched(a, b):
+    def watched(a, b, *options):
         seen.add(a.dtype)
-        return inner_products(a, b)
+        return inner_products(a, b, *options)
 
     for module in ("tiles", "profiles"):
         monkeypatch.setattr(f"repatlas.similarity.{module}.inner_products", watched)

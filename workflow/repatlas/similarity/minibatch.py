@@ -30,9 +30,11 @@ from repatlas.similarity.jackknife import (
     StreamedJackknife,
 )
 from repatlas.similarity.scores import BROKEN, DEAD
-from repatlas.similarity.tiles import Group, Plan, Room, Stack, Tile, multiply, stack, tiles
+from repatlas.similarity.tiles import CACHED, Group, Plan, Room, Stack, Tile, multiply, stack, tiles
 
 Weighting = Literal["pairs", "equal"]
+
+AHEAD = 32 << 20  # bytes of Grams that the disk is asked for before they are needed
 
 # What makes a value undefined, as bits of Block.reason.
 A_DEAD, B_DEAD, A_BROKEN, B_BROKEN = 1, 2, 4, 8
@@ -125,10 +127,13 @@ def minibatch_cka(
     exact = 8 * area * per_pass <= memory_budget / 2
     sums = [_Sums(plan, exact) for plan in plans]
     # Two stacks and the parts that one of them is made of are held at a time.
-    work = tiles(plans, memory_budget / 2 / 3 / (4 * pairs(source.batch_size)))
+    layer = 4 * pairs(source.batch_size)
+    work = tiles(plans, memory_budget / 2 / 3 / layer, CACHED / layer)
+    largest = max(sum(map(len, tile.right.values())) for tile in work)
+    ahead = min(max(1, AHEAD // max(1, largest * layer)), source.n_batches * len(work))
     rooms = Room(), Room()
     for index in range(source.n_batches):
-        for number, terms in _batch_terms(networks, plans, work, index, weighting, rooms):
+        for number, terms in _batch_terms(networks, plans, work, index, weighting, rooms, ahead):
             sums[number].add(terms, in_error=index < per_pass)
     return [total.block(source.n_batches, per_pass) for total in sums]
 
@@ -163,10 +168,16 @@ def _batch_terms(
     index: int,
     weighting: Weighting,
     rooms: tuple[Room, Room],
+    ahead: int,
 ) -> Iterator[tuple[int, Terms]]:
-    """(plan, (ab, aa, bb)) of batch `index` for every plan."""
+    """(plan, (ab, aa, bb)) of batch `index` for every plan. Each tile announces what the tile that
+    is `ahead` by so many will read."""
     held: tuple[Group, Stack] | None = None
-    for tile in work:
+    for number, tile in enumerate(work):
+        first = index == number == 0
+        for further in range(1 if first else ahead, ahead + 1):
+            batches, later = divmod(number + further, len(work))
+            _announce([networks[k] for k in work[later].right], index + batches)
         # Tiles are sorted by their left group, which therefore is read once a batch.
         if held is None or held[0] is not tile.left:
             held = tile.left, _read(networks, tile.left, index, rooms[0])
@@ -176,7 +187,7 @@ def _batch_terms(
         # Packed Grams hold each pair of examples once.
         weight = 2.0 if weighting == "pairs" else 2.0 / (left.n * (left.n - 3))
         for product in tile.products:
-            result = multiply(left, right, product) * weight
+            result = multiply(left, right, product, tile.stretch) * weight
             row_squares = left.squares[product.rows] * weight
             column_squares = right.squares[product.columns] * weight
             for answer in product.answers:
@@ -193,10 +204,19 @@ def _batch_terms(
 
 
 def _read(networks: Sequence[GramSource], group: Group, index: int, room: Room) -> Stack:
-    return stack((partial(_packed, networks[n], index) for n in group), group, room)
+    entries = pairs(networks[min(group)].batch_size)
+    return stack((partial(_packed, networks[n], index) for n in group), group, entries, room)
 
 
-def _packed(source: GramSource, index: int, place: np.ndarray | None) -> np.ndarray:
+def _announce(sources: Sequence[GramSource], index: int) -> None:
+    """Let the disk fetch a batch of those sources that lie on one, while others are multiplied."""
+    for source in sources:
+        announce = getattr(source, "announce", None)
+        if announce is not None and index < source.n_batches:
+            announce(index)
+
+
+def _packed(source: GramSource, index: int, place: np.ndarray) -> np.ndarray:
     """The packed Grams of a batch; sources that can leave out the rest put them in `place`."""
     alone = getattr(source, "packed", None)
     return source.batch(index)[0] if alone is None else alone(index, place)

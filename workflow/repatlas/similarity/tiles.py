@@ -7,6 +7,7 @@ before the first batch is read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,10 @@ import numpy as np
 
 from repatlas.grams import batch_of
 
-STRETCH = 4096  # entries of the long axis summed in float32 before float64 takes over
+STRETCH = 4096  # see Tile
+SMALL = 1_000_000  # multiply-adds up to which OpenBLAS multiplies without packing the factors first
+SHORT = 512  # entries that a product must have to be worth a call of its own
+CACHED = 4 << 20  # bytes that are still in the processor's cache after they were read
 DENSE = 0.5  # share of wanted entries from which on one product of a whole tile is cheaper
 SAFE_NORMS = (1e-20, 1e30)  # squared norms between which float32 products stay in range
 
@@ -55,37 +59,53 @@ class Product:
 
 @dataclass(frozen=True)
 class Tile:
-    """Two groups of networks, the layers wanted of each, and the products to form."""
+    """Two groups of networks, the layers wanted of each, and the products to form, which sum
+    `stretch` entries of the long axis in float32 before float64 takes over."""
 
     left: Group
     right: Group
     products: tuple[Product, ...]
+    stretch: int = STRETCH
 
 
-def tiles(plans: Sequence[Plan], capacity: float) -> list[Tile]:
+def tiles(plans: Sequence[Plan], capacity: float, cached: float = math.inf) -> list[Tile]:
     """The tiles that answer all `plans`. A group of networks holds at most `capacity` layers, or
-    else a single network."""
+    else a single network. Where one network is compared with all others, theirs hold at most
+    `cached` layers: each is needed once, and best multiplied while it is still in cache."""
     wanted: Group = {}
     for plan in plans:
         _extend(wanted, plan.a, plan.layers_a)
         _extend(wanted, plan.b, plan.layers_b)
+    hub, stretch = _hub(plans) if len(wanted) > 2 else None, STRETCH
+    if hub is not None:
+        largest = len(wanted[hub]) * max(len(wanted[k]) for k in wanted if k != hub)
+        if SHORT <= (small := SMALL // max(1, largest)) < STRETCH:
+            stretch = small
     groups: list[Group] = []
     room = 0.0
-    for network in sorted(wanted):
+    for network in sorted(wanted, key=lambda k: (k != hub, k)):
         if not groups or len(wanted[network]) > room:
             groups.append({})
-            room = capacity
+            room = capacity if hub is None else min(capacity, cached)
         groups[-1][network] = wanted[network]
         room -= len(wanted[network])
+        if network == hub:
+            room = 0.0
     home = {network: number for number, group in enumerate(groups) for network in group}
     inside: dict[tuple[int, int], list[int]] = {}
     for number, plan in enumerate(plans):
         pair = (home[plan.a], home[plan.b])
         inside.setdefault((min(pair), max(pair)), []).append(number)
     return [
-        Tile(groups[i], groups[j], tuple(_products(groups[i], groups[j], plans, numbers)))
+        Tile(groups[i], groups[j], tuple(_products(groups[i], groups[j], plans, numbers)), stretch)
         for (i, j), numbers in sorted(inside.items())
     ]
+
+
+def _hub(plans: Sequence[Plan]) -> int | None:
+    """The network that all `plans` have in common, if there is just one."""
+    common = set.intersection(*({plan.a, plan.b} for plan in plans))
+    return common.pop() if len(common) == 1 else None
 
 
 def _extend(group: Group, network: int, layers: Iterable[int]) -> None:
@@ -183,44 +203,45 @@ class Room:
     def __init__(self) -> None:
         self._held = np.empty(0, dtype=np.float32)
 
-    def of(self, rows: int, entries: int, dtype: np.dtype) -> np.ndarray:
-        """Memory for (rows, entries) numbers; what was there before is overwritten."""
-        size = rows * entries
+    def of(self, rows: int, entries: int, dtype: np.dtype | None = None) -> np.ndarray:
+        """Memory for (rows, entries) numbers of the `dtype`, or else of the last one; what was
+        there before is overwritten."""
+        dtype, size = dtype or self._held.dtype, rows * entries
         if self._held.dtype != dtype or self._held.size < size:
             self._held = np.empty(size, dtype=dtype)
         return self._held[:size].reshape(rows, entries)
 
 
-Read = Callable[[np.ndarray | None], np.ndarray]
+Read = Callable[[np.ndarray], np.ndarray]
 
 
-def stack(reads: Iterable[Read], group: Group, room: Room) -> Stack:
-    """Stack the wanted layers of a group's packed Grams.
+def stack(reads: Iterable[Read], group: Group, entries: int, room: Room) -> Stack:
+    """Stack the wanted layers of a group's packed Grams, which have `entries` pairs or, in a short
+    batch, fewer.
 
     `reads`: one a network, gives its packed Grams (layers, pairs), in the memory that it is called
     with where they fit there. The stack is good until `room` is used again.
     """
-    values, squares, start = None, np.empty(sum(map(len, group.values()))), 0
+    squares, start = np.empty(sum(map(len, group.values()))), 0
+    values = room.of(len(squares), entries)
     with np.errstate(all="ignore"):
         for read, layers in zip(reads, group.values(), strict=True):
             stop = start + len(layers)
-            place = None if values is None else values[start:stop]
+            place = values[start:stop]
             packed = read(place)
             if layers != tuple(range(len(packed))):
                 packed = packed[list(layers)]
             if len(group) == 1:
                 values = packed
-            elif values is None:
-                values = room.of(len(squares), packed.shape[1], packed.dtype)
-                values[start:stop] = packed
             elif packed is not place:
-                if packed.dtype.itemsize > values.dtype.itemsize:
+                if start == 0:
+                    values = room.of(len(squares), packed.shape[1], packed.dtype)
+                elif packed.dtype.itemsize > values.dtype.itemsize:
                     values = values.astype(packed.dtype)
                 values[start:stop] = packed
             # Summed while the rows are still in the processor's cache.
             squares[start:stop] = squared_norms(packed)
             start = stop
-        assert values is not None
         return _in_range(values, squares)
 
 
@@ -239,24 +260,24 @@ def _in_range(values: np.ndarray, squares: np.ndarray) -> Stack:
     return Stack(batch_of(values.shape[1]), values, scales, squares)
 
 
-def multiply(left: Stack, right: Stack, product: Product) -> np.ndarray:
+def multiply(left: Stack, right: Stack, product: Product, stretch: int) -> np.ndarray:
     """Inner products (rows, columns) of packed Grams, float64."""
     a = left.values[product.rows]
     b = a if product.symmetric else right.values[product.columns]
     with np.errstate(all="ignore"):
-        total = inner_products(a, b)
+        total = inner_products(a, b, stretch)
         total *= left.scales[product.rows][:, None]
         total *= right.scales[product.columns]
     return total
 
 
-def inner_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def inner_products(a: np.ndarray, b: np.ndarray, stretch: int = STRETCH) -> np.ndarray:
     """a b' of two (rows, entries) arrays: their own precision over a stretch, then float64."""
     total = np.zeros((len(a), len(b)))
-    for start in range(0, a.shape[1], STRETCH):
-        part = a[:, start : start + STRETCH]
+    for start in range(0, a.shape[1], stretch):
+        part = a[:, start : start + stretch]
         # A matrix times its own transpose takes half the work, if it is the same matrix.
-        other = part if b is a else b[:, start : start + STRETCH]
+        other = part if b is a else b[:, start : start + stretch]
         total += part @ other.T
     return total
 
