@@ -34,6 +34,7 @@ class Network:
 
     @property
     def reference(self) -> int | None:
+        """Number of the reference layer among those of `components`; None without one."""
         found = np.flatnonzero(self.components["layer"] == self.removals["reference"])
         return int(found[0]) if len(found) else None
 

@@ -176,12 +176,14 @@ class Linear:
         self.x = centred.x
 
     def strip(self, start: int, stop: int) -> np.ndarray:
+        """Rows start:stop, columns start:, of the inner products."""
         rows = self.x[start:stop]
         if stop - start == len(self.x):
             return rows @ rows.T
         return rows @ self.x[start:].T
 
     def sums(self, strips: list[slice]) -> tuple[np.ndarray, np.ndarray]:
+        """Row sums and diagonal (n,), float64, without forming the matrix."""
         total = self.x.sum(axis=0, dtype=np.float64).astype(self.x.dtype)
         diagonal = np.vecdot(self.x, self.x).astype(np.float64)
         return (self.x @ total).astype(np.float64), diagonal
@@ -211,9 +213,11 @@ class Distances:
         return self._last[1]
 
     def strip(self, start: int, stop: int) -> np.ndarray:
+        """Rows start:stop, columns start:, in the units of the features."""
         return np.sqrt(self.squared(start, stop))
 
     def sums(self, strips: list[slice]) -> tuple[np.ndarray, np.ndarray]:
+        """Row sums and diagonal (n,), float64, strip after strip."""
         rows, diagonal = np.zeros(len(self.x)), np.zeros(len(self.x))
         for strip in strips:
             part = self.strip(strip.start, strip.stop)
@@ -263,5 +267,6 @@ class Rbf(Distances):
         return float(np.sqrt(np.median(distances)))
 
     def strip(self, start: int, stop: int) -> np.ndarray:
+        """Rows start:stop, columns start:, each entry in 0 to 1."""
         with np.errstate(all="ignore"):
             return np.exp(self.squared(start, stop) / (-2 * self.sigma**2))
