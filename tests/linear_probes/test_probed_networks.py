@@ -86,8 +86,12 @@ def test_the_images_are_those_of_the_networks_training_and_test(dataset):
         {"method": "ridge"},
         {"method": "ridge", "pool": 2},
         {
-            **{"method": "sgd", "epochs": 4, "batch_size": 30, "learning_rate": 0.01},
-            **{"momentum": 0.9, "evaluate_every": 2},
+            "method": "sgd",
+            "epochs": 4,
+            "batch_size": 30,
+            "learning_rate": 0.01,
+            "momentum": 0.9,
+            "evaluate_every": 2,
         },
     ],
 )

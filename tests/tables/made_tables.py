@@ -28,7 +28,7 @@ def status(accuracy, state="completed", reason=""):
 
 def tile_rows(run_a, run_b, matrix):
     n = len(matrix)
-    rows = [
+    return [
         {
             "run_a": run_a,
             "run_b": run_b,
@@ -46,7 +46,6 @@ def tile_rows(run_a, run_b, matrix):
         for i in range(n)
         for j in range(n)
     ]
-    return rows
 
 
 def similarities(grid):

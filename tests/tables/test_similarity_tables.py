@@ -37,8 +37,8 @@ def test_tables_written_tile_by_tile_are_those_of_all_tiles_together(grid, tmp_p
     write_similarity_tables(grid, tmp_path)
     written = pd.read_parquet(tmp_path / "layer_similarity.parquet")
     pd.testing.assert_frame_equal(
-        written.astype({c: str for c in written.select_dtypes("category")}),
-        similarities(grid).astype({c: str for c in written.select_dtypes("category")}),
+        written.astype(dict.fromkeys(written.select_dtypes("category"), str)),
+        similarities(grid).astype(dict.fromkeys(written.select_dtypes("category"), str)),
     )
     assert set(written.loc[written["run_b"] == "b1", "note_b"]) == {"y"}
     assert written.loc[written["run_a"] == "b0", "random_labels_a"].isna().all()

@@ -81,6 +81,6 @@ def _stored(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, float | np.floating) and not np.isnan(value):
-        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    if isinstance(value, float | np.floating) and not np.isnan(number := float(value)):
+        return f"{number:.4g}" if abs(number) < 1e4 else f"{number:.0f}"
     return _stored(value)
