@@ -54,6 +54,20 @@ def test_one_seed_is_refused():
     assert "at least 2 seeds each" in message(grid={"seed": 0})
 
 
+def test_a_named_pair_with_one_seed_is_refused():
+    more = {"include": [{"depth": 26, "seed": 0}]}
+    text = message({"pairs": [[{"depth": 8}, {"depth": 26}]]}, **more)
+    assert "predictions.pairs.0: the selected networks cannot be compared" in text
+    assert "fewer than 2 seeds" in text
+
+
+def test_seeds_saved_on_their_way_are_seeds_of_the_same_architecture():
+    checkpoints = {"where": {"seed": 0}, "set": {"checkpoints": {"steps": [0]}}}
+    study = made(overrides=[checkpoints])
+    assert depths(study) == [(8, 14), (8, 20), (14, 20)]
+    assert [run.group for run in study.runs] == [run.group for run in made().runs]
+
+
 @pytest.mark.parametrize(
     ("pairs", "text"),
     [

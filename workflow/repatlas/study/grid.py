@@ -8,7 +8,13 @@ from typing import Any
 from repatlas.naming import canonical, digest, short_number, slug
 from repatlas.study.axes import AXES
 from repatlas.study.messages import Mistake, StudyError
-from repatlas.study.sections import OFF_AT_ZERO, SECTIONS, DatasetSettings, TrainingSettings
+from repatlas.study.sections import (
+    NO_AXES,
+    OFF_AT_ZERO,
+    SECTIONS,
+    DatasetSettings,
+    TrainingSettings,
+)
 from repatlas.study.settings import StudySettings
 
 # Columns that stand on every row of every table, before the further axes of the grid.
@@ -142,11 +148,20 @@ def _run(
     )
     return Run(
         name=f"{stem}-s{design['seed']}-{digest(spec)}",
-        group=f"{stem}-{digest(group_spec)}",
+        # Seeds stay seeds of one architecture where some of them were saved on their way.
+        group=f"{stem}-{digest(_without_keeping(group_spec))}",
         dataset=folders[name],
         design=design,
         spec=spec,
     )
+
+
+def _without_keeping(group_spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec without the settings that say what is kept of a network, not what it is."""
+    return {
+        section: {key: value for key, value in settings.items() if key not in NO_AXES}
+        for section, settings in group_spec.items()
+    }
 
 
 def _label_noise(cell: Cell) -> dict[str, Any]:

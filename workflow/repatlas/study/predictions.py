@@ -27,14 +27,16 @@ def prediction_pairs(settings: StudySettings, runs: Sequence[Run]) -> list[tuple
     tested = {
         group: members[0].dataset
         for group, members in groups.items()
-        if members[0].spec["data"]["evaluate_on"] == "test"
+        if members[0].spec["data"]["evaluate_on"] == "test" and len(members) >= LEAST_SEEDS
     }
-    same = [(a, b) for a, b in itertools.combinations(tested, 2) if tested[a] == tested[b]]
+    pairs = [(a, b) for a, b in itertools.combinations(tested, 2) if tested[a] == tested[b]]
     wanted = settings.predictions.pairs
     if wanted != "all":
-        refusal = "they are of one architecture, or are not tested on the same test set"
-        return named_pairs(groups, same, wanted, ("predictions", "pairs"), refusal)
-    pairs = [p for p in same if all(len(groups[group]) >= LEAST_SEEDS for group in p)]
+        refusal = (
+            f"they are of one architecture, have fewer than {LEAST_SEEDS} seeds, or are not tested "
+            "on the same test set"
+        )
+        return named_pairs(groups, pairs, wanted, ("predictions", "pairs"), refusal)
     if not pairs:
         raise StudyError(
             [
