@@ -4,6 +4,7 @@
 # make plan     say what would be done, how long it takes and how much disk; start nothing
 # make report   one self-contained file of a finished study, report.html
 # make publish STUDY=name     copy a finished study's small tables and pictures for git
+# make test-slurm   pass the tests on a SLURM of their own (root, slurm-wlm, munge)
 # make slurm    run a study on a SLURM cluster, from its login node (config/CLUSTER.md)
 # make check    formatters, linters, types;  make lock     solve the lock files again
 
@@ -24,7 +25,7 @@ SLURM_READY := $(SLURM_VENV)/.ready
 NAME = $(shell $(BIN)/python -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))["study"])' $(CONFIG))
 STUDY_FOLDER = results/studies/$(NAME)
 
-.PHONY: study report setup test check publish format lock plan slurm setup-slurm
+.PHONY: study report setup test check publish format lock plan slurm setup-slurm test-slurm
 
 study: $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG)
@@ -51,6 +52,9 @@ $(READY): envs/requirements.lock pyproject.toml
 slurm: $(SLURM_READY)
 	$(SLURM_VENV)/bin/python -m snakemake --workflow-profile workflow/profiles/slurm \
 	  --configfile $(CONFIG) $(ARGS)
+
+test-slurm: $(SLURM_READY)
+	$(SLURM_VENV)/bin/python -m pytest -m slurm -rs tests/slurm
 
 setup-slurm: $(SLURM_READY)
 

@@ -53,14 +53,18 @@ AccountingStorageType=accounting_storage/none
 GresTypes=gpu
 ReturnToService=2
 MinJobAge=300
-KillWait=5
+KillWait=30
 SlurmdTimeout=20
 SlurmctldTimeout=20
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 SlurmdParameters=config_overrides
 NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_ports} \
 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
-PartitionName=all Nodes={nodes} Default=YES MaxTime=INFINITE State=UP OverTimeLimit=0
+# Jobs of `urgent` take the place of others, which go back to the queue.
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=all Nodes={nodes} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=20
+PartitionName=urgent Nodes={nodes} MaxTime=INFINITE State=UP PriorityTier=10
 """
 
 

@@ -21,6 +21,8 @@ rule data:
         "results/logs/data/{dataset}.log",
     benchmark:
         "results/benchmarks/data/{dataset}.jsonl"
+    # Compute nodes of a cluster often have no network.
+    localrule: True
     conda:
         ENVIRONMENT
     resources:
