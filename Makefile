@@ -37,7 +37,8 @@ report: $(READY)
 	@echo "Report: $(STUDY_FOLDER)/report.html"
 
 plan: $(READY)
-	$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules
+	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules
+	@$(BIN)/python -m repatlas plan --configfile $(CONFIG)
 
 setup: $(READY)
 

@@ -80,3 +80,12 @@ def test_the_end_of_a_run_says_what_was_found_and_where(smoke):
     end = outcome.output[outcome.output.index("The study smoke is finished.") :]
     for part in ("Test accuracy: ", "Largest block: ", "two seeds", f"{STUDY}/figures"):
         assert part in end
+
+
+def test_a_start_says_first_what_there_is_to_do(smoke):
+    _, outcome = smoke
+    plan = outcome.output[: outcome.output.index("Select jobs to execute")]
+    assert "to train      4 of 4 networks" in plan
+    assert "in 3 of 3 jobs" in plan
+    assert re.search(r"time          about [\d.]+ (s|min) on 2 cores", plan)
+    assert re.search(r"disk          about \d+ MB, mostly activations; .* are free", plan)

@@ -32,6 +32,13 @@ def free_disk(folder: str | Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def usable_cores() -> int:
+    """Processors that a process here may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def total_memory() -> int:
     """Bytes of memory that a process here may have: the machine's, or its container's if less."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

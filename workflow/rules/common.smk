@@ -10,9 +10,11 @@ LIBRARY = str(Path(workflow.current_basedir).parent)
 sys.path.insert(0, LIBRARY)
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from repatlas.catalogue import ANALYSES, FIGURES, MEASURES
 from repatlas.code import code_digest
+from repatlas.costs.outlook import outlook, this_machine
 from repatlas.data.catalogue import fingerprint
 from repatlas.environment import set_up_jobs, share_gpus
 from repatlas.errors import RepatlasError
@@ -67,6 +69,13 @@ def refuse_what_cannot_run():
         check_machine(STUDY, Path("results"), cuda_devices, free_disk)
     except RepatlasError as error:
         raise WorkflowError(str(error)) from None
+
+
+def say_what_is_to_do():
+    # Asked of Snakemake, which also knows what changed code makes anew.
+    to_make = {file for job in workflow.dag.needrun_jobs() for file in job.output}
+    machine = this_machine(STUDY, workflow.cores or workflow.nodes)
+    logger.info("\n".join(["", *outlook(STUDY, machine, lambda path: path not in to_make), ""]))
 
 
 def say_what_was_found():

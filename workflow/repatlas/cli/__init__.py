@@ -48,6 +48,7 @@ COMMANDS = {
     "explorer": "make the page on which a study is explored",
     "provenance": "record what a study was made with",
     "report_pages": "pages and captions of a study's report",
+    "plan": "what a study has still to make, in what time and on how much disk",
     "summary": "what a finished study found, and where to look",
     "compare": "compare two stores or folders of arrays",
     "schema": "print the JSON schema of a study file",

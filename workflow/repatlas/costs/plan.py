@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from repatlas.costs import laws
 from repatlas.costs.workload import Workload, workload
+from repatlas.data.content import Description
 from repatlas.layers import select_present
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run
@@ -35,7 +37,7 @@ def costs(study: Study, device: str = "cpu") -> Iterator[Cost]:
     """
     works = {run.name: _workload(study, run) for run in study.runs}
     for run in study.runs:
-        yield _training(study, run, works[run.name], device)
+        yield training(run.name, run.spec, study.description(run.dataset), device)
         yield _read_out(study, run, works[run.name], device)
     for tile in study.tiles:
         yield _comparison(study, tile, works)
@@ -46,12 +48,13 @@ def _workload(study: Study, run: Run) -> Workload:
     return workload(run.spec["model"], data.shape, len(data.classes))
 
 
-def _training(study: Study, run: Run, work: Workload, device: str) -> Cost:
-    data, settings = study.description(run.dataset), run.spec["training"]
-    share = run.spec["data"]["fraction"]
-    train = round(share * data.n_train)
+def training(name: str, spec: Mapping[str, Any], data: Description, device: str = "cpu") -> Cost:
+    """What training the network `name` of this `spec` costs; `data` describes its data set."""
+    work = workload(spec["model"], data.shape, len(data.classes))
+    settings = spec["training"]
+    train = round(spec["data"]["fraction"] * data.n_train)
     test = data.n_test
-    if run.spec["data"]["evaluate_on"] == "held_out":
+    if spec["data"]["evaluate_on"] == "held_out":
         test = min(10_000, data.n_train - train)
     batch, epochs = settings["batch_size"], settings["epochs"]
     steps = train // batch
@@ -64,7 +67,7 @@ def _training(study: Study, run: Run, work: Workload, device: str) -> Cost:
     saved = 1 + len(planned_steps(settings.get("checkpoints"), steps))
     return Cost(
         "train",
-        run.name,
+        name,
         seconds,
         laws.train_bytes(work, batch, images),
         saved * laws.checkpoint_bytes(work) + test * len(data.classes) * laws.FLOAT,

@@ -1,0 +1,91 @@
+"""The plan of a start: counts of what is missing, time by earlier trainings, disk."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from repatlas.cli import main
+from repatlas.costs.measured import slowness
+from repatlas.costs.outlook import Machine, outlook
+from repatlas.costs.plan import costs
+from repatlas.study import Study
+
+CONFIG = {
+    "study": "plan",
+    "grid": {"dataset": "digits", "depth": [8, 14], "seed": [0, 1]},
+    "training": {"epochs": 3, "batch_size": 64},
+    "probe": {"size": 256, "batch_size": 64},
+}
+
+
+@pytest.fixture
+def study():
+    return Study(CONFIG)
+
+
+def machine(results: Path, slots: int = 2) -> Machine:
+    return Machine(results, "cpu", slots, 10**12)
+
+
+def seconds(lines: list[str]) -> float:
+    (value, unit) = re.search(r"about ([\d.]+) (s|min|h) on", "\n".join(lines)).groups()
+    return float(value) * {"s": 1, "min": 60, "h": 3600}[unit]
+
+
+def test_only_what_is_missing_counts(study, tmp_path):
+    run = study.runs[0].name
+    made = {
+        f"results/runs/{run}/status.json",
+        *(f"results/similarity/{t.measure}/{t.name}.parquet" for t in study.tiles),
+    }
+    text = "\n".join(outlook(study, machine(tmp_path), made.__contains__))
+    assert "to train      3 of 4 networks" in text
+    assert "to read out   4 of 4 networks" in text
+    assert "to compare    0 of 6 pairs of networks, in 0 of 2 jobs" in text
+    assert "1.0 TB are free" in text
+
+
+def test_nothing_to_do_is_said(study, tmp_path):
+    assert outlook(study, machine(tmp_path), lambda path: True)[-1] == "Everything is there."
+
+
+def test_earlier_trainings_set_the_speed(study, tmp_path):
+    """One training ten times as slow as the laws say makes everything ten times as long."""
+    assert slowness(tmp_path, "cpu") == (1.0, 0)
+    before = seconds(outlook(study, machine(tmp_path, 1), lambda path: False))
+    run = study.runs[0]
+    expected = next(c.seconds for c in costs(study) if c.rule == "train" and c.job == run.name)
+    folder = tmp_path / "runs" / run.name
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(json.dumps(run.spec))
+    (folder / "hardware.json").write_text('{"device": "cpu"}')
+    benchmark = tmp_path / "benchmarks/train" / f"{run.name}.jsonl"
+    benchmark.parent.mkdir(parents=True)
+    benchmark.write_text(json.dumps({"s": 10 * expected}) + "\n")
+    factor, n = slowness(tmp_path, "cpu")
+    assert (factor, n) == (pytest.approx(10), 1)
+    assert slowness(tmp_path, "cuda") == (1.0, 0), "another device says nothing"
+    lines = outlook(study, machine(tmp_path, 1), lambda path: False)
+    # Figures are drawn at the usual speed.
+    assert 5 * before < seconds(lines) < 10.5 * before
+    assert "by 1 earlier training here" in "\n".join(lines)
+
+
+def test_the_command_prints_and_makes_nothing(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "study.yaml"
+    file.write_text(json.dumps(CONFIG))
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", "--configfile", str(file), "--cores", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "Study plan" in printed
+    assert "on 3 cores" in printed
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_it_imports_no_torch():
+    import subprocess
+    import sys
+
+    code = "import repatlas.costs.outlook, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

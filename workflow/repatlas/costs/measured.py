@@ -1,0 +1,37 @@
+"""What earlier trainings on this machine took, beside what the laws expected of them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from repatlas.costs.plan import training
+from repatlas.data.catalogue import describe
+from repatlas.errors import RepatlasError
+
+# The latest so many trainings: a machine is what it is now.
+LATEST = 40
+
+
+def slowness(results: Path, device: str) -> tuple[float, int]:
+    """How many times longer than the laws say earlier trainings took on `device` ("cpu" or "cuda"),
+    all together, so that the long ones count most; and how many there were. (1, 0) without any."""
+    pairs = list(_trainings(results, device))
+    if not pairs:
+        return 1.0, 0
+    return sum(took for took, _ in pairs) / sum(expected for _, expected in pairs), len(pairs)
+
+
+def _trainings(results: Path, device: str) -> Iterator[tuple[float, float]]:
+    """Seconds that a training took, and that the laws expect of it."""
+    paths = (results / "benchmarks" / "train").glob("*.jsonl")
+    for path in sorted(paths, key=lambda p: p.stat().st_mtime, reverse=True)[:LATEST]:
+        run = results / "runs" / path.stem
+        try:
+            took = float(json.loads(path.read_text().splitlines()[-1])["s"])
+            spec = json.loads((run / "spec.json").read_text())
+            trained_on = json.loads((run / "hardware.json").read_text())["device"]
+            expected = training(path.stem, spec, describe(spec["data"]["dataset"]), device).seconds
+        except (OSError, ValueError, KeyError, IndexError, RepatlasError):
+            continue  # a training that is cut off or gone, or whose data are
+        if expected and trained_on.startswith(device):
+            yield took, expected
