@@ -80,6 +80,28 @@ def test_compare_with_options_of_the_measure(folders):
     assert table.loc[("layer1", "layer2"), "value"] == pytest.approx(expected)
 
 
+def test_compare_keeps_dots_in_names(folders):
+    tmp_path, _ = folders
+    (tmp_path / "a").rename(tmp_path / "width0.5")
+    arguments = ["compare", str(tmp_path / "width0.5"), "--output", str(tmp_path / "cka-0.5")]
+    assert main(arguments) == 0
+    assert {p.name for p in tmp_path.glob("cka-0*")} == {
+        f"cka-0.5.{kind}" for kind in ("csv", "png", "pdf", "svg", "parquet", "txt")
+    }
+    assert "layers of width0.5 (vertical)" in (tmp_path / "cka-0.5.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [("{keep", "'{keep' is no JSON"), ("[1]", "a mapping like")]
+)
+def test_options_that_are_no_mapping_are_refused(folders, capsys, options, said):
+    tmp_path, _ = folders
+    with pytest.raises(SystemExit) as stop:
+        main(["compare", str(tmp_path / "a"), "--measure", "svcca", "--options", options])
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_an_error_of_the_user_is_one_message_here_and_in_the_log(tmp_path):
     done = run("compare", tmp_path / "nothing", "--log", tmp_path / "log.txt")
     assert done.returncode == 1

@@ -9,10 +9,11 @@ import argparse
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from repatlas.analysis.writing import write_csv
 from repatlas.figures.matrix import draw_matrix
-from repatlas.figures.style import save, style
+from repatlas.figures.style import beside, save, style
 from repatlas.similarity.table import MEASURES, similarity_table
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--measure", default="", help=f"one of {', '.join(MEASURES)}; default: by what A holds"
     )
     parser.add_argument(
-        "--options", type=json.loads, default={}, help='of the measure, as JSON: {"keep": 0.95}'
+        "--options", type=_options, default={}, help='of the measure, as JSON: {"keep": 0.95}'
     )
     parser.add_argument(
         "--output", type=Path, default=Path("comparison"), metavar="PREFIX", help="what to write"
@@ -37,13 +38,28 @@ def run(options: argparse.Namespace) -> None:
     """Compare, and write PREFIX.csv, PREFIX.png, .pdf, .svg, .parquet and .txt."""
     measure = options.measure or ("cka_minibatch" if _holds_grams(options.a) else "cka")
     table = similarity_table(options.a, options.b, measure, **options.options)
-    write_csv(table, options.output.with_suffix(".csv"))
+    write_csv(table, beside(options.output, "csv"))
     with style():
-        drawing = draw_matrix(table, measure, options.a.stem, (options.b or options.a).stem)
+        drawing = draw_matrix(table, measure, _name(options.a), _name(options.b or options.a))
     save(drawing, options.output)
     undefined = int(table["value"].isna().sum())
     log.info("%d pairs of layers by %s, %d undefined", len(table), measure, undefined)
     log.info("written: %s.{csv,png,pdf,svg}", options.output)
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f'found {text!r}; a mapping like {{"keep": 0.95}} is due')
+    return found
+
+
+def _name(path: Path) -> str:
+    """What a side is called at the figure's axis; dots in a folder's name are kept."""
+    return path.stem if path.suffix in (".zarr", ".npz") else path.name
 
 
 def _holds_grams(path: Path) -> bool:
