@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice, labels
+from repatlas.figures.images import draw_image
 from repatlas.figures.pairs import Pair
 from repatlas.figures.prediction_pairs import rows_of, select_pairs
-from repatlas.figures.style import DOUBLE, GREY, Drawing, Sheet
+from repatlas.figures.style import DOUBLE, Drawing, Sheet
 from repatlas.results import StudyResults
 
 _LEFT, _TOP, _BOTTOM = 0.1, 0.08, 0.08  # inches
@@ -81,14 +82,7 @@ def _title(pair: Pair, favoured: str, part: pd.DataFrame) -> str:
 
 def _image(ax: Axes, row: pd.Series, image: pd.Series) -> None:
     shape = [int(image[c]) for c in ("channels", "height", "width")]
-    pixels = np.frombuffer(image["pixels"], dtype=np.uint8).reshape(shape).transpose(1, 2, 0)
-    if shape[0] == 1:
-        ax.imshow(pixels[..., 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    else:
-        ax.imshow(pixels, interpolation="nearest")
-    ax.set(xticks=[], yticks=[])
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=GREY, linewidth=0.5)
+    draw_image(ax, image["pixels"], shape)
     shares = [f"{100 * row[f'accuracy_{side}_confirmation']:.0f}" for side in "ab"]
     ax.set_xlabel(
         f"{row['class']}\n{shares[0]} | {shares[1]}", labelpad=2, fontsize=6.5, linespacing=1.1

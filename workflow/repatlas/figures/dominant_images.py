@@ -6,7 +6,6 @@ The form of Nguyen, Raghu & Kornblith (2022).
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -14,7 +13,8 @@ from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
 from repatlas.figures import choice, labels
 from repatlas.figures.components import networks, title
-from repatlas.figures.style import DOUBLE, GREY, Drawing, Sheet
+from repatlas.figures.images import draw_image
+from repatlas.figures.style import DOUBLE, Drawing, Sheet
 from repatlas.results import StudyResults
 
 _LEFT, _TOP, _BOTTOM = 0.1, 0.06, 0.06  # inches
@@ -78,14 +78,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 def _image(ax: Axes, row: pd.Series) -> None:
     shape = [int(row[c]) for c in ("channels", "image_height", "image_width")]
-    pixels = np.frombuffer(row["pixels"], dtype=np.uint8).reshape(shape).transpose(1, 2, 0)
-    if shape[0] == 1:
-        ax.imshow(pixels[..., 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    else:
-        ax.imshow(pixels, interpolation="nearest")
-    ax.set(xticks=[], yticks=[])
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=GREY, linewidth=0.5)
+    draw_image(ax, row["pixels"], shape)
     ax.set_xlabel(
         f"{row['class']}\n{row['projection_to_median']:.1f}",
         labelpad=2,
