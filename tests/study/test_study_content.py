@@ -124,6 +124,11 @@ CASES = {
         "line 5, exclude.0: {depth: 8, width: 2} matches no network of the grid; correct it or "
         "take the entry out",
     ),
+    "exclude_runs names none": (
+        HEAD + "exclude_runs: [digits-resnet-d8]",
+        "line 5, exclude_runs.0: found 'digits-resnet-d8'; accepted are names of networks of the "
+        "study, as the column `run` of its tables has them; did you mean 'digits-resnet-d8-",
+    ),
     "an override of nothing": (
         HEAD + "overrides: [{where: {depth: 20}, set: {epochs: 3}}]",
         "line 5, overrides.0.where: {depth: 20} matches no network of the study; correct it or "

@@ -98,6 +98,12 @@ def test_exclude_also_matches_what_the_grid_does_not_vary(small):
     assert {c[3] for c in cells(Study(small))} == {14}
 
 
+def test_exclude_runs_takes_networks_out_by_name(small):
+    first, *rest = Study(small).by_name
+    small["exclude_runs"] = [first]
+    assert list(Study(small).by_name) == rest
+
+
 def test_include_adds_rows_after_exclusion_and_keeps_the_other_axes_crossed(small):
     small["exclude"] = [{"depth": 14}]
     small["include"] = [{"depth": 14, "width": 2}, {"depth": 110, "seed": 5}, {"depth": 8}]

@@ -93,6 +93,7 @@ OTHER = {
     "data_root": "/somewhere",
     "grid": {"depth": [8, 14], "seed": [0, 1, 3]},
     "exclude": [{"depth": 8, "seed": 0}],
+    "exclude_runs": [next(iter(Study(BASE).by_name))],
     "include": [{"depth": 20}],
     "overrides": [{"where": {"depth": 8}, "set": {"epochs": 7}}],
     "taps": ["relu", "add"],

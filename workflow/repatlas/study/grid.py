@@ -7,7 +7,7 @@ from typing import Any
 
 from repatlas.naming import canonical, digest, short_number, slug
 from repatlas.study.axes import AXES
-from repatlas.study.messages import Mistake, StudyError
+from repatlas.study.messages import Mistake, StudyError, did_you_mean
 from repatlas.study.sections import (
     NO_AXES,
     OFF_AT_ZERO,
@@ -67,8 +67,27 @@ def runs_of(settings: StudySettings) -> list[Run]:
     further = _further_axes(settings)
     folders = {name: dataset_folder(name, settings) for name in {c["dataset"] for c in changed}}
     specs = {name: dataset_settings(name, settings).spec() for name in folders}
-    runs = [_run(cell, further, folders, specs) for cell in changed]
-    return sorted({run.name: run for run in runs}.values(), key=_order)
+    runs = {run.name: run for run in (_run(cell, further, folders, specs) for cell in changed)}
+    return sorted(_without(runs, settings.exclude_runs), key=_order)
+
+
+def _without(runs: Mapping[str, Run], names: Sequence[str]) -> list[Run]:
+    """The networks without those that are named."""
+    mistakes = [
+        Mistake(
+            ("exclude_runs", number),
+            f"found {name!r}; accepted are names of networks of the study, as the column `run` of "
+            f"its tables has them{did_you_mean(name, runs)}",
+        )
+        for number, name in enumerate(names)
+        if name not in runs
+    ]
+    kept = [run for name, run in runs.items() if name not in names]
+    if not kept and not mistakes:
+        mistakes.append(Mistake(("exclude_runs",), "it takes out every network of the study"))
+    if mistakes:
+        raise StudyError(mistakes)
+    return kept
 
 
 def _cells(settings: StudySettings) -> tuple[list[Cell], list[Mistake]]:

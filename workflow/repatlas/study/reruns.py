@@ -18,6 +18,7 @@ RERUNS = {
     "data_root": RECORD,
     "grid": "training, for networks that are new",
     "exclude": "training, for networks that are new",
+    "exclude_runs": COMPARISONS,
     "include": "training, for networks that are new",
     "overrides": TRAINING,
     "data": TRAINING,

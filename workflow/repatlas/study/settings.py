@@ -89,6 +89,9 @@ class StudySettings(Settings):
     """Axes that are crossed: any setting of `data`, `model` or `training`, and `seed`."""
     exclude: list[Axes] = []
     """Cells taken out of the grid: every network that matches all keys of one entry."""
+    exclude_runs: AnyOf[str] = []
+    """Networks left out by name (column `run` of the tables), such as one whose job keeps failing;
+    tables and figures are made of the others."""
     include: list[Axes] = []
     """Extra rows: an entry's keys replace those of the grid, all other axes stay crossed."""
     overrides: list[Override] = []
