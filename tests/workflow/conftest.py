@@ -29,6 +29,11 @@ class Outcome:
         found = {name: int(count) for name, count in (row.split()[:2] for row in rows)}
         return {name: count for name, count in found.items() if name != "all"}
 
+    @property
+    def planned(self) -> dict[str, str]:
+        """Every planned job, by its message, which names what it makes, and Snakemake's reason."""
+        return dict(re.findall(r"^Job \d+: (.+)\nReason: (.+)$", self.output, re.MULTILINE))
+
     def of(self, rule: str) -> set[str]:
         """Names of the outputs' stems that jobs of `rule` would make, from the messages."""
         purpose = {"train": "training ", "extract": "reading out "}[rule]
@@ -40,10 +45,12 @@ class Outcome:
         return self.code == 0 and "Nothing to be done" in self.output
 
 
-def start(folder: Path, config: Path, *arguments: str, **environment: str) -> Outcome:
-    """Start the workflow with results under `folder`."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), "--cores", "2"]
+def start(
+    folder: Path, config: Path, *arguments: str, root: Path = ROOT, **environment: str
+) -> Outcome:
+    """Start the workflow, whose code lies in `root`, with results under `folder`."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+    command += ["--workflow-profile", str(root / "workflow/profiles/default"), "--cores", "2"]
     command += ["--directory", str(folder), "--configfile", str(config), *arguments]
     done = subprocess.run(
         command,

@@ -6,7 +6,7 @@ Needs: runs, Gram stores and tiles. Gives: results/studies/<study>/tables/.
 
 rule network_tables:
     input:
-        grid=GRID,
+        grid=grid_with(),
         status=network_files("status.json"),
         curves=network_files("curve.csv"),
     output:
@@ -30,7 +30,7 @@ rule network_tables:
 
 rule similarity_tables:
     input:
-        grid=GRID,
+        grid=grid_with("tiles"),
         manifests=gram_manifests(),
         tiles=tile_files(),
     output:
@@ -56,7 +56,7 @@ rule similarity_tables:
 
 rule layer_matching_table:
     input:
-        grid=GRID,
+        grid=grid_with(),
         similarity=study_path("tables", "layer_similarity.parquet"),
     output:
         measures=study_path("tables", "layer_matching.csv"),
@@ -81,7 +81,6 @@ rule comparison_table:
         blocks=study_path("tables", "block_metrics.csv"),
         similarity=study_path("tables", "layer_similarity.parquet"),
         analyses=tables_of_analyses(),
-        published=f"{LIBRARY}/repatlas/analysis/paper_values.csv",
     output:
         study_path("tables", "comparison_with_paper.csv"),
     log:
@@ -89,6 +88,8 @@ rule comparison_table:
     conda:
         ENVIRONMENT
     params:
+        # By content: where the workflow's code lies makes no difference.
+        published=sha256_file(f"{LIBRARY}/repatlas/analysis/paper_values.csv"),
         code=code_digest("repatlas.cli.comparison_table"),
     message:
         "the paper's own values beside these"

@@ -6,7 +6,7 @@ Needs: tiles. Gives: results/studies/<study>/tables/best_matches.csv.
 
 rule best_matches_table:
     input:
-        grid=GRID,
+        grid=grid_with("tiles"),
         layers=study_path("tables", "layers.parquet"),
         tiles=tile_files(),
     output:

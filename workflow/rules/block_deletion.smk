@@ -32,7 +32,7 @@ rule block_deletion:
 
 rule block_deletion_table:
     input:
-        grid=GRID,
+        grid=grid_with(analyses=["block_deletion"]),
         deletions=analysis_artifacts("block_deletion"),
     output:
         analysis_tables("block_deletion"),

@@ -19,7 +19,7 @@ from repatlas.data.catalogue import fingerprint
 from repatlas.environment import set_up_jobs, share_gpus
 from repatlas.errors import RepatlasError
 from repatlas.explorer.own_files import own_files_digest
-from repatlas.files import read_json, write_json
+from repatlas.files import read_json, sha256_file, write_json
 from repatlas.hardware import cuda_devices, free_disk
 from repatlas.naming import canonical_json, digest
 from repatlas.study import Study
@@ -43,14 +43,17 @@ share_gpus(STUDY.settings.jobs_per_gpu)
 
 # The study as it was understood. Its name is the digest of its content, so that an unchanged study
 # reruns nothing, and a dry run of another grid changes nothing under jobs that are running.
-RECORDS = {"config": config_record(STUDY), "grid": grid_record(STUDY)}
-CONFIG, GRID = (
-    f"results/studies/{STUDY.name}/record/{name}-{digest(content)}.json"
-    for name, content in RECORDS.items()
-)
-for path, content in zip((CONFIG, GRID), RECORDS.values(), strict=True):
+WHOLE_GRID = grid_record(STUDY)
+
+
+def recorded(name, content):
+    path = f"results/studies/{STUDY.name}/record/{name}-{digest(content)}.json"
     if not Path(path).exists():
         write_json(path, content)
+    return path
+
+
+CONFIG, GRID = recorded("config", config_record(STUDY)), recorded("grid", WHOLE_GRID)
 
 
 wildcard_constraints:

@@ -41,7 +41,7 @@ rule dynamics:
 
 rule dynamics_table:
     input:
-        grid=GRID,
+        grid=grid_with(analyses=["dynamics"]),
         checkpoints=analysis_artifacts("dynamics"),
         curves=network_files("curve.csv"),
     output:

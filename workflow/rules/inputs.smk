@@ -171,6 +171,17 @@ def study_path(*parts):
     return str(Path("results", "studies", STUDY.name, *parts))
 
 
+def grid_with(*parts, analyses=()):
+    # The networks, and what else a table is made from: a measure more is nothing to a table of
+    # networks, nor an analysis more to that of another.
+    def grid(wildcards):
+        content = {name: WHOLE_GRID[name] for name in ("runs", "design", *parts)}
+        content["artifacts"] = {name: WHOLE_GRID["artifacts"][name] for name in analyses}
+        return recorded("grid", content)
+
+    return grid
+
+
 def tables_folder(wildcards):
     return study_path("tables")
 

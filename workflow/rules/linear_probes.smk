@@ -33,7 +33,7 @@ rule linear_probes:
 
 rule linear_probes_table:
     input:
-        grid=GRID,
+        grid=grid_with(analyses=["linear_probes"]),
         probes=analysis_artifacts("linear_probes"),
     output:
         analysis_tables("linear_probes"),

@@ -6,7 +6,7 @@ Needs: logits and data sets. Gives: the tables of the analysis `predictions`.
 
 rule predictions_table:
     input:
-        grid=GRID,
+        grid=grid_with("prediction_pairs"),
         logits=network_files("test_logits.npy"),
         status=network_files("status.json"),
         datasets=sorted({f"results/data/{run.dataset}/manifest.json" for run in STUDY.runs}),

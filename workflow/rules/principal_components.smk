@@ -37,7 +37,7 @@ rule principal_components:
 
 rule principal_components_table:
     input:
-        grid=GRID,
+        grid=grid_with(analyses=["principal_components"]),
         components=analysis_artifacts("principal_components"),
         similarity=study_path("tables", "layer_similarity.parquet"),
     output:
@@ -80,7 +80,7 @@ rule cka_without_pc1:
 
 rule cka_without_pc1_table:
     input:
-        grid=GRID,
+        grid=grid_with(analyses=["cka_without_pc1"]),
         similarities=analysis_artifacts("cka_without_pc1"),
     output:
         analysis_tables("cka_without_pc1"),
@@ -125,7 +125,7 @@ rule dominant_examples:
 
 rule dominant_examples_table:
     input:
-        grid=GRID,
+        grid=grid_with(analyses=["principal_components", "dominant_examples"]),
         components=analysis_artifacts("principal_components"),
         removals=analysis_artifacts("dominant_examples"),
         datasets=probed_datasets(),

@@ -38,11 +38,13 @@ rule provenance:
     localrule: True
     conda:
         ENVIRONMENT
-    params:
+    resources:
+        # Not a parameter: where the workflow's code lies makes no difference.
         repository=str(Path(LIBRARY).parent),
+    params:
         code=code_digest("repatlas.cli.provenance"),
     message:
         "provenance"
     shell:
         "python -m repatlas provenance --grid {input.grid:q} --results results"
-        " --repository {params.repository:q} --output {output:q} --log {log:q}"
+        " --repository {resources.repository:q} --output {output:q} --log {log:q}"

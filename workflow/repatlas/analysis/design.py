@@ -42,8 +42,9 @@ class Grid:
 
 
 def read_grid(path: Path) -> Grid:
-    """The grid that the workflow wrote for a study."""
+    """The grid that the workflow wrote for a study; a table's own holds what it is made from."""
     content = read_json(path)
     runs = pd.DataFrame(content["runs"])
-    pairs = [(a, b) for a, b in content["prediction_pairs"]]
-    return Grid(runs, content["design"], content["tiles"], content["artifacts"], pairs)
+    pairs = [(a, b) for a, b in content.get("prediction_pairs", [])]
+    tiles, artifacts = content.get("tiles", {}), content.get("artifacts", {})
+    return Grid(runs, content["design"], tiles, artifacts, pairs)
