@@ -8,7 +8,7 @@ import pytest
 from repatlas.data import artifact, load, prepare
 from repatlas.data.content import Content, Part
 from repatlas.errors import DataError, ResourceError, StoreError
-from repatlas.files import sole_writer
+from repatlas.locks import sole_writer
 
 FILES = [
     f"{half}_{kind}.npy" for half in ("train", "test") for kind in ("images", "labels", "order")

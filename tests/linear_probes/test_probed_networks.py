@@ -1,11 +1,14 @@
 """Linear probes of a network: which layers, which images, which rows."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_examples import CLASSES, CPU, examples, model, spec
 from repatlas.analysis.design import Grid
 from repatlas.analysis.linear_probes import probe_summary, probe_table
+from repatlas.analysis.writing import write_checked_csv
 from repatlas.data.dataset import Dataset
 from repatlas.frozen.closed_form import ridge_probes
 from repatlas.frozen.examples import evaluation_examples, training_examples
@@ -117,7 +120,7 @@ def test_the_tables_keep_a_failed_network_as_rows_with_its_reason(tmp_path, netw
     paths = {}
     for run, own in rows.items():
         paths[run] = str(tmp_path / run)
-        pd.DataFrame(own, columns=COLUMNS).to_csv(paths[run], index=False)
+        write_checked_csv(pd.DataFrame(own, columns=COLUMNS), Path(paths[run]))
     runs = pd.DataFrame({"run": ["a", "b"], "group": "g", "width": 0.25, "seed": [0, 1]})
     grid = Grid(runs, ["width", "seed"], {}, {"linear_probes": paths})
     table = probe_table(grid)

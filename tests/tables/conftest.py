@@ -11,7 +11,7 @@ from repatlas.analysis.design import read_grid
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from made_tables import design, status, tile_rows
+from made_tables import design, status, tile_rows, write_tile
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def grid(tmp_path):
     rows += tile_rows("a0", "a1", cross)
     rows += tile_rows("b0", "b0", np.full((4, 4), np.nan))
     path = tmp_path / "tile.parquet"
-    pd.DataFrame(rows).to_parquet(path)
+    write_tile(pd.DataFrame(rows), path)
     record = {
         "runs": runs,
         "design": [*design(1, 0), "epochs", "learning_rate"],

@@ -2,6 +2,14 @@
 
 import pandas as pd
 from repatlas.analysis.similarity_tables import layer_similarity
+from repatlas.files import checked_file
+
+
+def write_tile(table, path):
+    """A tile, as its job leaves it."""
+    with checked_file(path) as partial:
+        table.to_parquet(partial)
+
 
 KINDS = ["conv", "relu", "relu", "relu"]
 

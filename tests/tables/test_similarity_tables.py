@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from made_tables import similarities, tile_rows
+from made_tables import similarities, tile_rows, write_tile
 from repatlas.analysis.similarity_tables import (
     block_summary,
     block_table,
@@ -29,9 +29,8 @@ def test_tables_written_tile_by_tile_are_those_of_all_tiles_together(grid, tmp_p
     grid.runs["note"] = ["x", "x", "y", "y"]
     grid.design.extend(["random_labels", "note"])
     second = tmp_path / "second.parquet"
-    pd.DataFrame(tile_rows("b1", "b1", np.eye(4)) + tile_rows("b0", "b1", np.eye(4))).to_parquet(
-        second
-    )
+    rows = tile_rows("b1", "b1", np.eye(4)) + tile_rows("b0", "b1", np.eye(4))
+    write_tile(pd.DataFrame(rows), second)
     grid.tiles["cka_minibatch"].append(str(second))
     grid.tiles["procrustes"] = [str(second)]
     write_similarity_tables(grid, tmp_path)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from repatlas.analysis.best_matches import best_match_table, best_matches
 from repatlas.analysis.design import Grid
+from repatlas.files import checked_file
 
 
 def comparison(a, b, matrix, kinds=None):
@@ -93,7 +94,8 @@ def grid(tmp_path):
     paths = []
     for name, parts in tiles.items():
         paths.append(str(tmp_path / f"{name}.parquet"))
-        pd.concat(parts).to_parquet(paths[-1])
+        with checked_file(paths[-1]) as partial:
+            pd.concat(parts).to_parquet(partial)
     return Grid(runs, ["depth", "seed"], {"cka_minibatch": paths})
 
 

@@ -1,11 +1,14 @@
 """Residual branches deleted: against networks built by hand without them; nothing left behind."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from repatlas.analysis.block_deletion import deletion_summary, deletion_table
 from repatlas.analysis.design import Grid
+from repatlas.analysis.writing import write_checked_csv
 from repatlas.frozen import block_deletion
 from repatlas.frozen.block_deletion import COLUMNS, delete_blocks, deletions, no_deletions
 from repatlas.frozen.examples import Examples
@@ -186,7 +189,7 @@ def test_tables_over_networks_say_what_is_lost(tmp_path):
     paths = {}
     for name, rows in files.items():
         paths[name] = str(tmp_path / f"{name}.csv")
-        pd.DataFrame(rows, columns=COLUMNS).to_csv(paths[name], index=False)
+        write_checked_csv(pd.DataFrame(rows, columns=COLUMNS), Path(paths[name]))
     grid = Grid(pd.DataFrame(runs), ["width", "seed"], {}, {"block_deletion": paths})
     table = deletion_table(grid)
     assert len(table) == 2 + 2 + 9 + 1

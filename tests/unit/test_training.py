@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from repatlas.data.dataset import load
+from repatlas.errors import StoreError
 from repatlas.files import read_json
+from repatlas.run_record import damaged_files, read_status, run_file
 from repatlas.training import loop
 from repatlas.training.batches import TrainingBatches, as_input
 from repatlas.training.device import choose
@@ -164,18 +166,18 @@ def test_interrupted_training_ends_where_uninterrupted_training_does(
     run, monkeypatch, tmp_path, stop_after
 ):
     whole = files_of(run("whole", digits_spec())[1])
-    original = loop.checkpoint.save
+    original = loop.checkpoint.save_resume
 
     def save_then_die(value, path):
         original(value, path)
-        if path.name == "resume.pt" and value["epoch"] == stop_after:
+        if value["epoch"] == stop_after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.checkpoint, "save", save_then_die)
+    monkeypatch.setattr(loop.checkpoint, "save_resume", save_then_die)
     with pytest.raises(KeyboardInterrupt):
         run("cut", digits_spec(), "cut")
     assert (tmp_path / "cut" / "resume.pt").exists()
-    monkeypatch.setattr(loop.checkpoint, "save", original)
+    monkeypatch.setattr(loop.checkpoint, "save_resume", original)
     epochs = []
     original_epoch = loop.Training.run_epoch
     monkeypatch.setattr(
@@ -187,25 +189,68 @@ def test_interrupted_training_ends_where_uninterrupted_training_does(
     assert not (tmp_path / "cut" / "resume.pt").exists()
 
 
-@pytest.mark.parametrize("damage", ["other code", "other spec", "torn file"])
+@pytest.mark.parametrize("damage", ["other code", "other spec", "torn file", "flipped byte"])
 def test_a_resume_checkpoint_of_something_else_is_discarded(run, monkeypatch, tmp_path, damage):
-    original = loop.checkpoint.save
+    original = loop.checkpoint.save_resume
 
     def save_then_die(value, path):
         original(value, path)
-        if path.name == "resume.pt":
-            raise KeyboardInterrupt
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.checkpoint, "save", save_then_die)
+    monkeypatch.setattr(loop.checkpoint, "save_resume", save_then_die)
     other = digits_spec(learning_rate=0.02) if damage == "other spec" else digits_spec()
     with pytest.raises(KeyboardInterrupt):
         run("x", other, "scratch", "b" if damage == "other code" else "a")
+    path = tmp_path / "scratch" / "resume.pt"
     if damage == "torn file":
-        path = tmp_path / "scratch" / "resume.pt"
         path.write_bytes(path.read_bytes()[:500])
-    monkeypatch.setattr(loop.checkpoint, "save", original)
+    if damage == "flipped byte":
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    monkeypatch.setattr(loop.checkpoint, "save_resume", original)
     after = files_of(run("y", digits_spec())[1])
     assert after == files_of(run("fresh", digits_spec(), "other")[1])
+
+
+def test_a_finished_run_of_the_same_spec_code_and_data_is_left_alone(run, monkeypatch):
+    """A job that waited for an orphan of a killed workflow finds its work done."""
+    status, folder = run("one", digits_spec())
+    monkeypatch.setattr(loop, "Training", None)
+    assert run("one", digits_spec())[0] == status
+    for changed in ({"code": "b"}, {"spec": digits_spec(l2=0.5)}):
+        with pytest.raises(TypeError):
+            run(**{"name": "one", "spec": digits_spec(), **changed})
+    (folder / "curve.csv").write_text("cut")
+    with pytest.raises(TypeError):
+        run("one", digits_spec())
+
+
+@pytest.mark.parametrize("name", ["model.pt", "test_logits.npy", "curve.csv", "spec.json"])
+def test_a_flipped_byte_is_found_and_the_run_named(run, name):
+    _, folder = run("one", digits_spec(epochs=1))
+    assert run_file(folder, name) == folder / name
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(StoreError, match=f"{name} is damaged"):
+        run_file(folder, name)
+    assert damaged_files(folder) == [name]
+
+
+def test_a_changed_status_is_found(run):
+    _, folder = run("one", digits_spec(epochs=1))
+    path = folder / "status.json"
+    path.write_text(path.read_text().replace('"epochs": 1', '"epochs": 2'))
+    with pytest.raises(StoreError, match="does not match its own checksum"):
+        read_status(folder)
+
+
+def test_leftovers_of_a_killed_save_are_in_nobodys_way(tmp_path):
+    (tmp_path / ".partial").mkdir()
+    (tmp_path / ".partial" / "step-000040.pt").write_text("torn")
+    loop.checkpoint.save({"a": 1}, tmp_path / "step-000030.pt")
+    assert loop.checkpoint.load(tmp_path / "step-000030.pt") == {"a": 1}
 
 
 def test_a_diverging_network_ends_with_a_status_and_a_reason(run):

@@ -98,21 +98,25 @@ def test_saving_on_the_way_changes_nothing_else(run, tmp_path):
     with_it, without = run("with"), run("without", "other", checkpoints=None)
     assert not (without / "trajectory.json").exists()
     assert not (without / "trajectory").exists()
-    for name in ("model.pt", "curve.csv", "test_logits.npy", "status.json"):
+    for name in ("model.pt", "curve.csv", "test_logits.npy"):
         assert (with_it / name).read_bytes() == (without / name).read_bytes()
+    status = [read_json(folder / "status.json") for folder in (with_it, without)]
+    assert status[0]["sha256"].pop("trajectory.json")
+    assert len({status[0].pop("checksum"), status[1].pop("checksum")}) == 2
+    assert status[0] == status[1]
     assert not (tmp_path / "scratch" / "trajectory").exists()
 
 
 def stop_after(epoch, monkeypatch):
-    original = checkpoint.save
+    original = checkpoint.save_resume
 
     def save_then_die(value, path):
         original(value, path)
-        if path.name == "resume.pt" and value["epoch"] == epoch:
+        if value["epoch"] == epoch:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "save", save_then_die)
-    return lambda: monkeypatch.setattr(checkpoint, "save", original)
+    monkeypatch.setattr(checkpoint, "save_resume", save_then_die)
+    return lambda: monkeypatch.setattr(checkpoint, "save_resume", original)
 
 
 @pytest.mark.parametrize("penalty", [{}, {"pc_penalty": 10, "pc_threshold": 0.0}])

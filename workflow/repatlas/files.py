@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, checksums, and one writer at a time."""
+"""Files that are whole or absent, and the checksums that say whether they still are."""
 
 import errno
 import hashlib
@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from repatlas.errors import ResourceError, StoreError
 
 CHUNK = 1 << 20
+CHECKSUM = ".sha256"  # what the name of a file's checksum ends in
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# NumPy and PyTorch keep no error number of a write that came to nothing; these say it in words.
+CUT_OFF = ("requested and", "inline_container", "PytorchStreamWriter")
 
 
 @contextmanager
@@ -37,13 +39,15 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextmanager
 def disk_full_is_named(path: str | os.PathLike) -> Iterator[None]:
-    """Turn 'no space left on device' into a message that says where and what to do."""
+    """Turn a write that a full disk, a quota or a limit cut off into a ResourceError that says
+    where and what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, RuntimeError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in FULL or (number is None and any(said in str(error) for said in CUT_OFF)):
             raise ResourceError(
-                f"The disk is full while writing {path}.\n"
+                f"The disk is full (or a quota is used up) while writing {path}.\n"
                 "Free some space (results/activations is usually the largest folder, and a study "
                 "with `keep_activations: false` needs none of it), then start again: finished work "
                 "is kept."
@@ -84,23 +88,33 @@ def sha256_file(path: str | os.PathLike) -> str:
 
 
 @contextmanager
-def sole_writer(path: str | os.PathLike, patience: float = 5.0) -> Iterator[None]:
-    """Hold the exclusive lock on whatever is about to be written at `path`.
-
-    The lock is the operating system's and ends with the process, however it ends. A job orphaned by
-    a killed driver and its successor therefore never write one artifact together.
-
-    Raises StoreError when another process still holds it after `patience` seconds.
-    """
+def checked_file(path: str | os.PathLike) -> Iterator[Path]:
+    """As :func:`whole_file`, with the SHA-256 of the new file beside it, in PATH.sha256 (as
+    `sha256sum` writes it), for :func:`verified`."""
     path = Path(path)
-    lock = Path(path.parent, f".{path.name}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
+        yield partial
+        digest = sha256_file(partial)
+    write_text(checksum_path(path), f"{digest}  {path.name}\n")
+
+
+def checksum_path(path: Path) -> Path:
+    """Where the checksum of a file lies that :func:`checked_file` wrote."""
+    return path.with_name(path.name + CHECKSUM)
+
+
+def verified(path: str | os.PathLike) -> Path:
+    """`path`, whose content is what :func:`checked_file` wrote; StoreError otherwise."""
+    path = Path(path)
+    again = f"Delete {path} and start again: the workflow makes it anew."
+    if not path.is_file():
+        raise StoreError(f"{path} is missing. Start the workflow again to make it.")
     try:
-        with filelock.FileLock(lock, timeout=patience):
-            yield
-    except filelock.Timeout:
-        raise StoreError(
-            f"Another process is still writing {path} (it holds {lock}).\n"
-            "It may be a job left over from a workflow that was killed: wait for it or end it, "
-            "then start again."
-        ) from None
+        recorded = checksum_path(path).read_text(encoding="utf-8").split()
+    except (FileNotFoundError, UnicodeDecodeError):
+        recorded = []
+    if not recorded:
+        raise StoreError(f"{path} has no checksum ({checksum_path(path).name} beside it).\n{again}")
+    if sha256_file(path) != recorded[0]:
+        raise StoreError(f"{path} is damaged: its content is not what was written.\n{again}")
+    return path

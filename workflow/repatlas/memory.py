@@ -5,7 +5,8 @@ the numbers of bytes below are those of the arrays that the code in `repatlas.si
 with the work space of LAPACK's drivers, rounded up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from repatlas.errors import ResourceError
 
@@ -15,6 +16,23 @@ BASE = 300e6  # Python, NumPy, SciPy and the table that is made
 
 BASES = ("cca_mean", "cca_r2", "svcca", "linear_regression", "pwcca")
 SHAPES = ("procrustes", "angular_shape")
+
+
+# What PyTorch's allocators say, on the CPU and on a GPU; their exceptions have no class in common.
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+@contextmanager
+def out_of_memory_is_named(doing: str, advice: str) -> Iterator[None]:
+    """Turn an allocation that failed into a ResourceError: what was being done, and what to do."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        said = str(error)
+        if isinstance(error, MemoryError) or any(text in said.lower() for text in NO_MEMORY):
+            detail = f" ({said.splitlines()[0]})" if said else ""
+            raise ResourceError(f"Out of memory while {doing}{detail}.\n{advice}") from error
+        raise
 
 
 def needed(measure: str, n: int, features: Sequence[int]) -> float:

@@ -19,6 +19,7 @@ from repatlas.grams import gram_vector, pairs
 from repatlas.layers import Layer, layers_of, select_present
 from repatlas.models.registry import build
 from repatlas.models.taps import tapped
+from repatlas.run_record import run_file
 from repatlas.stores import ActivationWriter, GramWriter, StoredLayer
 from repatlas.training import checkpoint
 from repatlas.training.batches import as_input
@@ -28,7 +29,7 @@ def load_network(
     spec: Mapping, run: Path, shape: tuple[int, int, int], device: torch.device
 ) -> nn.Module:
     """The trained network in folder `run`, in inference mode, for images of `shape` (C, H, W)."""
-    weights = checkpoint.load(run / "model.pt")
+    weights = checkpoint.load(run_file(run, "model.pt"))
     # The head's size is the number of classes it was trained on, whatever is probed now.
     network = build(spec["model"], shape, len(weights["dense.bias"]), None)
     network.load_state_dict(weights)

@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 
 from repatlas.errors import StoreError
-from repatlas.files import whole_file
+from repatlas.files import checked_file, verified
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays, numbers and texts by name."""
-    with whole_file(path) as partial, open(partial, "wb") as handle:
+    with checked_file(path) as partial, open(partial, "wb") as handle:
         np.savez(handle, **arrays)
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """What :func:`write_arrays` wrote; StoreError when it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(verified(path), allow_pickle=False) as arrays:
             return dict(arrays)
-    except FileNotFoundError:
-        raise StoreError(f"{path} is missing. Start the workflow again to make it.") from None
+    except StoreError:
+        raise
     except Exception as error:  # a damaged zip file raises many kinds
         raise StoreError(f"{path} is damaged ({error}). Delete it and start again.") from error

@@ -12,6 +12,7 @@ import pandas as pd
 from repatlas.analysis.design import Grid
 from repatlas.analysis.statistics import pair_intervals
 from repatlas.catalogue import DISTANCES
+from repatlas.files import verified
 
 _SIDED = ("run", "index", "layer", "kind")
 _COLUMNS = [f"{name}_{side}" for side in "ab" for name in _SIDED] + ["value"]
@@ -92,7 +93,7 @@ def _tiles(grid: Grid) -> Iterator[tuple[str, pd.DataFrame]]:
     """(measure, rows of pairs of different networks) of each tile that has any."""
     for measure, paths in grid.tiles.items():
         for path in paths:
-            table = pd.read_parquet(path, columns=_COLUMNS)
+            table = pd.read_parquet(verified(path), columns=_COLUMNS)
             across = table[table["run_a"].astype(str) != table["run_b"].astype(str)]
             if len(across):
                 yield measure, across

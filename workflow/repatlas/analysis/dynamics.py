@@ -7,22 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from repatlas.analysis.arrays import read_arrays
 from repatlas.analysis.blocks import BlockMetrics, block_metrics
 from repatlas.analysis.design import Grid
-from repatlas.errors import StoreError
+from repatlas.run_record import run_file
 
 ANALYSIS = "dynamics"
 _METRICS = [field.name for field in fields(BlockMetrics)]
 _COUNTS = ["longest_run", "run_start", "run_end"]
-
-
-def read_artifact(path: str) -> dict[str, np.ndarray]:
-    """The arrays that the analysis left of one network; StoreError when damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError) as error:
-        raise StoreError(f"{path} is damaged ({error}). Delete it and start again.") from error
 
 
 def layer_table(grid: Grid) -> pd.DataFrame:
@@ -100,7 +92,7 @@ def similarity_table(grid: Grid) -> pd.DataFrame:
 
 def _artifacts(grid: Grid) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
     for run, path in grid.artifacts[ANALYSIS].items():
-        yield run, read_artifact(path)
+        yield run, read_arrays(path)
 
 
 def _when(found: Mapping[str, np.ndarray], number: np.ndarray) -> dict[str, np.ndarray]:
@@ -125,7 +117,7 @@ def _blocks(matrix: np.ndarray) -> dict[str, float]:
 
 def _test_accuracy(run: Path) -> dict[int, float]:
     """Test accuracy by step, where the learning curve has it."""
-    curve = pd.read_csv(run / "curve.csv")
+    curve = pd.read_csv(run_file(run, "curve.csv"))
     return curve.set_index("step")["test_accuracy"].dropna().to_dict()
 
 

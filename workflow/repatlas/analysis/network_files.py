@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from repatlas.analysis.design import Grid
+from repatlas.files import verified
 
 
 def joined(grid: Grid, files: Mapping[str, str], integers: list[str]) -> pd.DataFrame:
@@ -13,9 +14,9 @@ def joined(grid: Grid, files: Mapping[str, str], integers: list[str]) -> pd.Data
     `integers`: columns of whole numbers, which stay such where some are undefined.
     """
     parts = [
-        pd.read_csv(path, dtype={"reason": str}, keep_default_na=False, na_values=[""]).assign(
-            run=run
-        )
+        pd.read_csv(
+            verified(path), dtype={"reason": str}, keep_default_na=False, na_values=[""]
+        ).assign(run=run)
         for run, path in files.items()
     ]
     table = grid.with_design(pd.concat([p for p in parts if len(p)], ignore_index=True))

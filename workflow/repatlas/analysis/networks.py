@@ -6,7 +6,7 @@ import pandas as pd
 
 from repatlas.analysis.design import Grid
 from repatlas.analysis.statistics import spread
-from repatlas.files import read_json
+from repatlas.run_record import read_status, run_file
 
 # What was done is named apart from what was asked for: any setting may be a design column too.
 RENAMED = {"epochs": "epochs_done", "steps": "steps_done", "learning_rate": "epoch_learning_rate"}
@@ -17,7 +17,7 @@ SCORES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 def runs_table(grid: Grid, runs: Path) -> pd.DataFrame:
     """One row a network: design, probe, and how its training ended. A network that diverged is a
     row with that status and its reason, its accuracies undefined."""
-    rows = [{"run": name, **read_json(runs / name / "status.json")} for name in grid.runs["run"]]
+    rows = [{"run": name, **read_status(runs / name)} for name in grid.runs["run"]]
     outcome = pd.DataFrame(rows).rename(columns=RENAMED)[["run", *OUTCOME, *SCORES]]
     outcome[SCORES] = outcome[SCORES].astype(float)  # a failed network's are null
     table = grid.with_design(outcome)
@@ -44,6 +44,9 @@ def accuracy_table(grid: Grid, runs: pd.DataFrame) -> pd.DataFrame:
 def curves_table(grid: Grid, runs: Path) -> pd.DataFrame:
     """One row a network and epoch. The rate of an epoch is `epoch_learning_rate`, because the
     initial one may be a design column."""
-    parts = [pd.read_csv(runs / name / "curve.csv").assign(run=name) for name in grid.runs["run"]]
+    parts = [
+        pd.read_csv(run_file(runs / name, "curve.csv")).assign(run=name)
+        for name in grid.runs["run"]
+    ]
     curves = pd.concat(parts, ignore_index=True)
     return grid.with_design(curves.rename(columns=RENAMED))

@@ -10,8 +10,8 @@ import pandas as pd
 
 from repatlas.data.dataset import Dataset, load
 from repatlas.errors import StoreError
-from repatlas.files import read_json
 from repatlas.naming import digest
+from repatlas.run_record import read_status, run_file
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,11 @@ def read_architecture(
     expected = (len(data.test_labels), len(data.classes))
     kind = np.uint8 if len(data.classes) <= 256 else np.uint16
     rows = [
-        read_logits(networks / run / "test_logits.npy", expected).argmax(axis=1).astype(kind)
+        read_logits(run_file(networks / run, "test_logits.npy"), expected)
+        .argmax(axis=1)
+        .astype(kind)
         for run in runs.loc[runs["group"] == group, "run"]
-        if read_json(networks / run / "status.json")["status"] == "completed"
+        if read_status(networks / run)["status"] == "completed"
     ]
     predicted = np.stack(rows) if rows else np.empty((0, expected[0]), kind)
     labels = np.asarray(data.test_labels)

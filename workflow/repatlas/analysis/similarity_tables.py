@@ -17,7 +17,7 @@ from repatlas.analysis.statistics import pair_intervals, spread
 from repatlas.analysis.symmetry import each_pair_once, symmetrised
 from repatlas.analysis.writing import write_csv
 from repatlas.catalogue import DISTANCES
-from repatlas.files import whole_file
+from repatlas.files import verified, whole_file
 from repatlas.stores import read_manifest
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -61,7 +61,7 @@ def layer_similarity(grid: Grid) -> Iterator[pa.Table]:
     kinds = {c: _arrow_type(runs[c]) for c in ["group", *grid.design]}
     for measure, paths in grid.tiles.items():
         for path in paths:
-            yield _with_design(pq.read_table(path), measure, runs, kinds)
+            yield _with_design(pq.read_table(verified(path)), measure, runs, kinds)
 
 
 def _arrow_type(column: pd.Series) -> pa.DataType:

@@ -11,13 +11,15 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from types import ModuleType
 
 from repatlas import __version__
 from repatlas.errors import RepatlasError
 from repatlas.files import write_json
 from repatlas.gpus import own_gpu
+from repatlas.locks import sole_writer
 
 COMMANDS = {
     "data": "make a data set's verified arrays, splits and order",
@@ -50,6 +52,7 @@ COMMANDS = {
     "report_pages": "pages and captions of a study's report",
     "plan": "what a study has still to make, in what time and on how much disk",
     "summary": "what a finished study found, and where to look",
+    "verify": "compare everything in a results folder with its checksums",
     "compare": "compare two stores or folders of arrays",
     "schema": "print the JSON schema of a study file",
 }
@@ -117,7 +120,8 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     module.add_arguments(own)
     options = own.parse_args(arguments)
     try:
-        module.run(options)
+        with _alone(module, options, command):
+            module.run(options)
     except RepatlasError as error:
         logging.getLogger("repatlas").error("%s", error)
         return error.exit_code
@@ -126,6 +130,15 @@ def _run(command: str, arguments: Sequence[str]) -> int:
         logging.getLogger("repatlas").exception("unexpected error")
         return 70
     return 0
+
+
+def _alone(
+    module: ModuleType, options: argparse.Namespace, command: str
+) -> AbstractContextManager[None]:
+    """The exclusive lock on what the command writes: the path given as its `--output`, or as the
+    option that the module calls WRITES."""
+    target = getattr(options, getattr(module, "WRITES", "output"), None)
+    return sole_writer(target, command) if target else nullcontext()
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from repatlas.activations.extract import load_network
-from repatlas.analysis.writing import write_csv
+from repatlas.analysis.writing import write_checked_csv
 from repatlas.data.dataset import load
-from repatlas.files import read_json, sole_writer
 from repatlas.frozen.block_deletion import COLUMNS, delete_blocks, deletions, no_deletions
 from repatlas.frozen.examples import evaluation_examples
 from repatlas.frozen.progress import Progress
+from repatlas.run_record import read_run
 from repatlas.training.device import choose
 
 
@@ -25,19 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the table."""
-    spec, status = read_json(options.run / "spec.json"), read_json(options.run / "status.json")
-    with sole_writer(options.output):
-        if status["status"] != "completed":
-            reason = f"network {status['status']}: {status['reason']}"
-            rows = no_deletions(spec["model"], reason)
-        elif not deletions(spec["model"]):
-            rows = no_deletions(spec["model"], "no residual connections")
-        else:
-            dataset = load(options.dataset)
-            device = choose(options.device, spec["training"]["threads"])
-            network = load_network(spec, options.run, dataset.shape, device)
-            progress = Progress(options.run.name, "image")
-            rows = delete_blocks(
-                network, spec["model"], evaluation_examples(spec, dataset), device, progress
-            )
-        write_csv(pd.DataFrame(rows, columns=COLUMNS), options.output)
+    spec, status = read_run(options.run)
+    if status["status"] != "completed":
+        reason = f"network {status['status']}: {status['reason']}"
+        rows = no_deletions(spec["model"], reason)
+    elif not deletions(spec["model"]):
+        rows = no_deletions(spec["model"], "no residual connections")
+    else:
+        dataset = load(options.dataset)
+        device = choose(options.device, spec["training"]["threads"])
+        network = load_network(spec, options.run, dataset.shape, device)
+        progress = Progress(options.run.name, "image")
+        rows = delete_blocks(
+            network, spec["model"], evaluation_examples(spec, dataset), device, progress
+        )
+    write_checked_csv(pd.DataFrame(rows, columns=COLUMNS), options.output)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from repatlas.analysis.arrays import write_arrays
 from repatlas.analysis.without_pc1 import cka_without_pc1
-from repatlas.files import sole_writer
 from repatlas.stores import GramStore
 
 
@@ -22,5 +21,4 @@ def run(options: argparse.Namespace) -> None:
     """Make the file."""
     store = GramStore(options.grams)
     store.verify()
-    with sole_writer(options.output):
-        write_arrays(options.output, cka_without_pc1(store))
+    write_arrays(options.output, cka_without_pc1(store))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from repatlas.analysis.arrays import read_arrays, write_arrays
 from repatlas.analysis.dominant_removal import removals
-from repatlas.files import sole_writer
 from repatlas.stores import GramStore
 
 
@@ -29,6 +28,5 @@ def run(options: argparse.Namespace) -> None:
     """Make the file."""
     store = GramStore(options.grams)
     store.verify()
-    with sole_writer(options.output):
-        found = removals(store, read_arrays(options.components), options.options)
-        write_arrays(options.output, found)
+    found = removals(store, read_arrays(options.components), options.options)
+    write_arrays(options.output, found)

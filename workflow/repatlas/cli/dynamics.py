@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from repatlas.activations.extract import tapped_layers
+from repatlas.analysis.arrays import write_arrays
 from repatlas.data.dataset import load
 from repatlas.data.probe import Probe, load_probe
-from repatlas.files import read_json, sole_writer, whole_file
+from repatlas.files import read_json
 from repatlas.frozen.dynamics import Dynamics, checkpoints_of, no_dynamics, read_dynamics
 from repatlas.frozen.progress import Progress
+from repatlas.run_record import read_run
 from repatlas.training.device import choose
 from repatlas.trajectory import INDEX, planned_steps
 
@@ -42,37 +44,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the file."""
-    spec, status = read_json(options.run / "spec.json"), read_json(options.run / "status.json")
+    spec, status = read_run(options.run)
     layers = tapped_layers(spec, options.options["layers"])
-    with sole_writer(options.output):
-        if status["status"] == "completed":
-            dataset = load(options.dataset)
-            batches = _batches(load_probe(options.probe, dataset), options)
-            device = choose(options.device, spec["training"]["threads"])
-            found = read_dynamics(
-                spec,
-                checkpoints_of(options.run),
-                layers,
-                batches,
-                device,
-                options.options["batch_norm"] == "train",
-                Progress(options.run.name, "checkpoint and batch"),
-            )
-            if not options.plan["own_labels"]:
-                found.accuracy[:] = np.nan
-            n_batches = len(batches)
-        else:
-            found = _failed(spec, status, options.run, len(layers))
-            n_batches = 0
-        with whole_file(options.output) as partial, open(partial, "wb") as handle:
-            np.savez(
-                handle,
-                layer=[la.name for la in layers],
-                kind=[la.kind for la in layers],
-                n_batches=n_batches,
-                batch_norm=options.options["batch_norm"],
-                **vars(found),
-            )
+    if status["status"] == "completed":
+        dataset = load(options.dataset)
+        batches = _batches(load_probe(options.probe, dataset), options)
+        device = choose(options.device, spec["training"]["threads"])
+        found = read_dynamics(
+            spec,
+            checkpoints_of(options.run),
+            layers,
+            batches,
+            device,
+            options.options["batch_norm"] == "train",
+            Progress(options.run.name, "checkpoint and batch"),
+        )
+        if not options.plan["own_labels"]:
+            found.accuracy[:] = np.nan
+        n_batches = len(batches)
+    else:
+        found = _failed(spec, status, options.run, len(layers))
+        n_batches = 0
+    about = {"n_batches": n_batches, "batch_norm": options.options["batch_norm"]}
+    about |= {"layer": [la.name for la in layers], "kind": [la.kind for la in layers]}
+    write_arrays(options.output, {**about, **vars(found)})
 
 
 def _batches(probe: Probe, options: argparse.Namespace) -> list[tuple[np.ndarray, np.ndarray]]:

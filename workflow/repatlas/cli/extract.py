@@ -9,10 +9,13 @@ from pathlib import Path
 from repatlas.activations.extract import extract, extract_nothing, load_network, tapped_layers
 from repatlas.data.dataset import load
 from repatlas.data.probe import load_probe
-from repatlas.files import read_json, sole_writer
+from repatlas.memory import out_of_memory_is_named
+from repatlas.run_record import read_run
 from repatlas.training.device import choose
 
 log = logging.getLogger(__name__)
+
+WRITES = "grams"  # one forward pass makes both stores; this option's lock is for both
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the network out."""
-    spec, status = read_json(options.run / "spec.json"), read_json(options.run / "status.json")
+    spec, status = read_run(options.run)
     dataset, plan = load(options.dataset), options.plan
     probe = load_probe(options.probe, dataset)
     layers = tapped_layers(spec, plan["taps"])
@@ -40,15 +43,21 @@ def run(options: argparse.Namespace) -> None:
         "batch_size": plan["batch_size"],
         "passes": plan["passes"],
     }
-    with sole_writer(options.grams):
-        if status["status"] != "completed":
-            why = f"{status['status']}: {status['reason']}"
-            extract_nothing(layers, about, options.grams, options.activations, why)
-            return
-        device = choose(options.device, spec["training"]["threads"])
-        # The probe may come from another data set; the network's classes are its own.
-        network = load_network(spec, options.run, probe.images.shape[1:], device)
-        progress = _Progress(options.run.name)
+    if status["status"] != "completed":
+        why = f"{status['status']}: {status['reason']}"
+        extract_nothing(layers, about, options.grams, options.activations, why)
+        return
+    device = choose(options.device, spec["training"]["threads"])
+    # The probe may come from another data set; the network's classes are its own.
+    network = load_network(spec, options.run, probe.images.shape[1:], device)
+    progress = _Progress(options.run.name)
+    size = plan["batch_size"]
+    with out_of_memory_is_named(
+        f"reading {options.run.name} out in batches of {size} images",
+        f"Set `probe.batch_size` below {size} (networks stay, Gram matrices are made again), use a "
+        "device with more memory (`device: cpu`), or read fewer networks out at once (--cores, or "
+        "on a cluster a larger mem_mb).",
+    ):
         extract(network, layers, probe, about, options.grams, options.activations, device, progress)
 
 

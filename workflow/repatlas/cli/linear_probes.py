@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from repatlas.activations.extract import load_network
-from repatlas.analysis.writing import write_csv
+from repatlas.analysis.writing import write_checked_csv
 from repatlas.data.dataset import load
-from repatlas.files import read_json, sole_writer
 from repatlas.frozen.linear_probes import COLUMNS, no_probes, probe_network
 from repatlas.frozen.progress import Progress
+from repatlas.run_record import read_run
 from repatlas.training.device import choose
 
 
@@ -27,16 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the table."""
-    spec, status = read_json(options.run / "spec.json"), read_json(options.run / "status.json")
-    with sole_writer(options.output):
-        if status["status"] != "completed":
-            reason = f"network {status['status']}: {status['reason']}"
-            rows = no_probes(spec, options.options, reason)
-        else:
-            dataset, training = load(options.dataset), spec["training"]
-            device = choose(options.device, training["threads"])
-            network = load_network(spec, options.run, dataset.shape, device)
-            unit = "probe" if options.options["method"] == "ridge" else "epoch"
-            progress = Progress(options.run.name, unit)
-            rows = probe_network(network, spec, dataset, options.options, device, progress)
-        write_csv(pd.DataFrame(rows, columns=COLUMNS), options.output)
+    spec, status = read_run(options.run)
+    if status["status"] != "completed":
+        reason = f"network {status['status']}: {status['reason']}"
+        rows = no_probes(spec, options.options, reason)
+    else:
+        dataset, training = load(options.dataset), spec["training"]
+        device = choose(options.device, training["threads"])
+        network = load_network(spec, options.run, dataset.shape, device)
+        unit = "probe" if options.options["method"] == "ridge" else "epoch"
+        progress = Progress(options.run.name, unit)
+        rows = probe_network(network, spec, dataset, options.options, device, progress)
+    write_checked_csv(pd.DataFrame(rows, columns=COLUMNS), options.output)

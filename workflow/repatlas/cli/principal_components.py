@@ -16,9 +16,9 @@ from repatlas.activations.extract import load_network, tapped_layers
 from repatlas.analysis.arrays import write_arrays
 from repatlas.data.dataset import load
 from repatlas.data.probe import load_probe
-from repatlas.files import read_json, sole_writer
 from repatlas.frozen.principal_components import LayerComponents, principal_components, undefined
 from repatlas.frozen.progress import Progress
+from repatlas.run_record import read_run
 from repatlas.training.device import choose
 
 log = logging.getLogger(__name__)
@@ -40,44 +40,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the file."""
-    spec, status = read_json(options.run / "spec.json"), read_json(options.run / "status.json")
+    spec, status = read_run(options.run)
     layers = tapped_layers(spec, options.options["layers"])
     probe = load_probe(options.probe, load(options.dataset))
-    with sole_writer(options.output):
-        if status["status"] == "completed":
-            device = choose(options.device, spec["training"]["threads"])
-            found = principal_components(
-                load_network(spec, options.run, probe.images.shape[1:], device),
-                [la.name for la in layers],
-                probe.images,
-                device,
-                options.options["tolerance"],
-                options.options["passes"],
-                Progress(options.run.name, "pass"),
-            )
-        else:
-            why = f"network {status['status']}: {status['reason']}"
-            found = [undefined(len(probe.images), why) for _ in layers]
-        for layer, own in zip(layers, found, strict=True):
-            if not (own.converged or own.reason):
-                log.warning(
-                    "%s, %s: the first component is known to an angle of %.1g only after %d passes",
-                    options.run.name,
-                    layer.name,
-                    own.angle,
-                    own.passes,
-                )
-        write_arrays(
-            options.output,
-            {
-                "layer": [la.name for la in layers],
-                "kind": [la.kind for la in layers],
-                "probe": probe.hash,
-                "example": probe.indices,
-                "label": probe.labels,
-                **{
-                    field.name: np.array([getattr(own, field.name) for own in found])
-                    for field in fields(LayerComponents)
-                },
-            },
+    if status["status"] == "completed":
+        device = choose(options.device, spec["training"]["threads"])
+        found = principal_components(
+            load_network(spec, options.run, probe.images.shape[1:], device),
+            [la.name for la in layers],
+            probe.images,
+            device,
+            options.options["tolerance"],
+            options.options["passes"],
+            Progress(options.run.name, "pass"),
         )
+    else:
+        why = f"network {status['status']}: {status['reason']}"
+        found = [undefined(len(probe.images), why) for _ in layers]
+    for layer, own in zip(layers, found, strict=True):
+        if not (own.converged or own.reason):
+            log.warning(
+                "%s, %s: the first component is known to an angle of %.1g only after %d passes",
+                options.run.name,
+                layer.name,
+                own.angle,
+                own.passes,
+            )
+    write_arrays(
+        options.output,
+        {
+            "layer": [la.name for la in layers],
+            "kind": [la.kind for la in layers],
+            "probe": probe.hash,
+            "example": probe.indices,
+            "label": probe.labels,
+            **{
+                field.name: np.array([getattr(own, field.name) for own in found])
+                for field in fields(LayerComponents)
+            },
+        },
+    )

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from repatlas.errors import StoreError
-from repatlas.files import sole_writer
 from repatlas.similarity.network_pairs import compare_networks, write_table
 from repatlas.stores import open_store
 
@@ -33,8 +32,5 @@ def run(options: argparse.Namespace) -> None:
         # Zarr reads a missing chunk as zeros, and a chunk's own checksum does not see an exchange.
         store.verify()
     pairs = [tuple(pair) for pair in tile["pairs"]]
-    with sole_writer(options.output):
-        table = compare_networks(
-            options.measure, stores, pairs, tile["layers"], tile.get("options")
-        )
-        write_table(table, options.output)
+    table = compare_networks(options.measure, stores, pairs, tile["layers"], tile.get("options"))
+    write_table(table, options.output)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from repatlas.data.dataset import load
 from repatlas.errors import StoreError
-from repatlas.files import read_json, sole_writer
+from repatlas.files import read_json
+from repatlas.memory import out_of_memory_is_named
 from repatlas.naming import canonical_json
 from repatlas.training.device import choose
 from repatlas.training.loop import train
@@ -32,7 +33,13 @@ def run(options: argparse.Namespace) -> None:
     settings = options.spec["training"]
     device = choose(options.device, settings["threads"], settings["precision"])
     _refuse_another(options.output / "spec.json", options.spec)
-    with sole_writer(options.output):
+    size = settings["batch_size"]
+    with out_of_memory_is_named(
+        f"training {options.output.name} in batches of {size} images",
+        f"Set `training.batch_size` below {size} (which makes other networks of the same grid), "
+        "take out wide networks, use a device with more memory (`device: cpu`), or train fewer "
+        "networks at once (--cores, or on a cluster a larger mem_mb).",
+    ):
         train(
             options.spec,
             load(options.dataset),

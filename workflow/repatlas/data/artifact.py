@@ -12,7 +12,8 @@ from repatlas.data.dataset import MANIFEST
 from repatlas.data.order import stratified_order
 from repatlas.data.record import write_record
 from repatlas.errors import DataError
-from repatlas.files import sha256_file, sole_writer, whole_file
+from repatlas.files import sha256_file, whole_file
+from repatlas.locks import sole_writer
 from repatlas.naming import canonical
 
 

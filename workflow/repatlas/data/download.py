@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from repatlas.errors import DataError
-from repatlas.files import sole_writer, whole_file
+from repatlas.files import whole_file
+from repatlas.locks import sole_writer
 
 ATTEMPTS = 3
 PAUSE = 2.0  # seconds before the second attempt, twice that before the third

@@ -11,7 +11,7 @@ from repatlas.explorer.images import write_dividing, write_dominant
 from repatlas.explorer.networks import same_layer, write_matches, write_networks
 from repatlas.explorer.pieces import Pieces
 from repatlas.explorer.similarity import SimilarityPieces, comparisons
-from repatlas.files import disk_full_is_named, sole_writer
+from repatlas.files import disk_full_is_named
 from repatlas.results import StudyResults
 
 
@@ -25,7 +25,7 @@ def write_page(results: StudyResults, title: str, output: Path) -> None:
     output : the page's folder; what was there is replaced
     """
     output = output.resolve()
-    with sole_writer(output), disk_full_is_named(output):
+    with disk_full_is_named(output):
         partial = output.with_name(f".{output.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         try:

@@ -22,6 +22,7 @@ from repatlas.layers import Layer
 from repatlas.models.batch_statistics import batch_statistics
 from repatlas.models.registry import build
 from repatlas.models.taps import tapped
+from repatlas.run_record import read_status, run_file
 from repatlas.training import checkpoint
 from repatlas.training.batches import as_input
 from repatlas.trajectory import INDEX
@@ -59,7 +60,7 @@ def checkpoints_of(run: Path) -> list[Checkpoint]:
 
     StoreError where one is missing or is not what was written.
     """
-    index, status = read_json(run / INDEX), read_json(run / "status.json")
+    index, status = read_json(run_file(run, INDEX)), read_status(run)
     found = []
     for entry in index["checkpoints"]:
         path = run / entry["file"]
@@ -70,7 +71,7 @@ def checkpoints_of(run: Path) -> list[Checkpoint]:
             )
         if entry["step"] < status["steps"]:
             found.append(Checkpoint(entry["step"], entry["epoch"], path))
-    return [*found, Checkpoint(status["steps"], float(status["epochs"]), run / "model.pt")]
+    return [*found, Checkpoint(status["steps"], float(status["epochs"]), run_file(run, "model.pt"))]
 
 
 def read_dynamics(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repatlas.files import whole_file
+from repatlas.files import checked_file
 from repatlas.hardware import total_memory
 from repatlas.layers import Layer, select_present
 from repatlas.memory import check_memory
@@ -86,8 +86,9 @@ def compare_networks(
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table as Parquet, in one step and with the same bytes for the same content."""
-    with whole_file(path) as partial:
+    """Write a table as Parquet, in one step and with the same bytes for the same content, and its
+    checksum beside it."""
+    with checked_file(path) as partial:
         pq.write_table(table.unify_dictionaries(), partial, compression="zstd")
 
 

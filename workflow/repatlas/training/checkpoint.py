@@ -1,6 +1,10 @@
 """Checkpoints: the final weights, and the state from which interrupted training goes on."""
 
+import hashlib
+import io
+import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,11 @@ import torch
 from torch import nn
 
 from repatlas.errors import StoreError
-from repatlas.files import disk_full_is_named
+from repatlas.files import disk_full_is_named, whole_file
+
+log = logging.getLogger(__name__)
+
+DIGEST = hashlib.sha256().digest_size  # bytes
 
 
 def save(value: Any, path: Path) -> None:
@@ -18,10 +26,13 @@ def save(value: Any, path: Path) -> None:
     """
     partial = path.parent / ".partial" / path.name
     partial.parent.mkdir(parents=True, exist_ok=True)
-    with disk_full_is_named(path):
-        torch.save(value, partial)
-        os.replace(partial, path)
-        partial.parent.rmdir()
+    try:
+        with disk_full_is_named(path):
+            torch.save(value, partial)
+            os.replace(partial, path)
+    finally:
+        # With whatever a killed training left there.
+        shutil.rmtree(partial.parent, ignore_errors=True)
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Any:
@@ -34,15 +45,28 @@ def load(path: Path, device: torch.device | str = "cpu") -> Any:
         raise StoreError(f"{path} is damaged ({error}). Delete it and start again.") from error
 
 
+def save_resume(state: dict, path: Path) -> None:
+    """Write a resume state in one step, after its SHA-256: torch does not notice a flipped byte."""
+    content = io.BytesIO()
+    torch.save(state, content)
+    with whole_file(path) as partial, open(partial, "wb") as handle:
+        handle.write(hashlib.sha256(content.getbuffer()).digest())
+        handle.write(content.getbuffer())
+
+
 def load_resume(path: Path, identity: dict, device: torch.device) -> dict | None:
     """The resume state at `path`, or None where there is none that this very training wrote:
-    `identity` (spec, code and data) must agree."""
+    `identity` (spec, code and data) must agree.
+
+    A damaged one costs the epochs since the start, never a wrong result.
+    """
     if not path.exists():
         return None
-    try:
-        state = load(path, device)
-    except StoreError:
-        return None  # a torn checkpoint costs the epochs since the start, never a wrong result
+    content = path.read_bytes()
+    if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+        log.warning("%s is damaged; the training starts anew", path)
+        return None
+    state = torch.load(io.BytesIO(content[DIGEST:]), map_location=device, weights_only=True)
     return state if state.get("identity") == identity else None
 
 

@@ -10,6 +10,7 @@ import csv
 import io
 import logging
 import math
+import os
 import signal
 import time
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from repatlas.data.selection import held_out, randomise_labels, subset
 from repatlas.errors import DataError
 from repatlas.files import whole_file, write_json, write_text
 from repatlas.models.registry import build
+from repatlas.run_record import is_made, read_status, write_status
 from repatlas.training import checkpoint
 from repatlas.training.batches import TrainingBatches
 from repatlas.training.device import describe
@@ -48,7 +50,8 @@ CURVE = [
     "test_loss",
     "test_accuracy",
 ]
-RESUME_EVERY = 60.0  # seconds of training that a kill may cost
+# Seconds of training that a kill may cost.
+RESUME_EVERY = float(os.environ.get("REPATLAS_RESUME_SECONDS", 60))
 
 
 class Training:
@@ -225,8 +228,14 @@ def train(
     removed when the record is complete.
 
     On SIGTERM it ends after the epoch with a resume checkpoint and the exit code of that signal.
+
+    A record that is complete, and of the same spec, code and data, is left as it is: it was made
+    by a job that outlived its workflow while this one waited.
     """
     identity = {"spec": _plain(spec), "code": code, "data": dataset.checksum}
+    if is_made(folder, identity):
+        log.info("%s: was trained meanwhile", name)
+        return read_status(folder)
     training = Training(spec, dataset, device, scratch)
     resume = scratch / "resume.pt"
     state = checkpoint.load_resume(resume, identity, device)
@@ -242,19 +251,19 @@ def train(
             progress.report()
             due = end.told or time.monotonic() - saved > RESUME_EVERY
             if due and not training.finished:
-                checkpoint.save(training.state(identity), resume)
+                checkpoint.save_resume(training.state(identity), resume)
                 saved = time.monotonic()
                 if end.told:
                     log.info("%s: told to end; saved after epoch %d", name, training.epoch)
                     raise SystemExit(128 + signal.SIGTERM)
-        status = _record(training, spec, folder, device)
+        status = _record(training, identity, folder, device)
     resume.unlink(missing_ok=True)
     if training.trajectory is not None:
         training.trajectory.clear()
     return status
 
 
-def _record(training: Training, spec: Mapping, folder: Path, device: torch.device) -> dict:
+def _record(training: Training, identity: Mapping, folder: Path, device: torch.device) -> dict:
     """Write the files of a run, status last."""
     folder.mkdir(parents=True, exist_ok=True)
     values = training.logits()
@@ -274,16 +283,17 @@ def _record(training: Training, spec: Mapping, folder: Path, device: torch.devic
         # The accuracy of the final epoch: choosing the best epoch on the test set would flatter it.
         "test_accuracy": accuracy if ok else None,
         "parameters": sum(p.numel() for p in training.network.parameters()),
+        "code": identity["code"],
+        "data": identity["data"],
     }
-    write_json(folder / "spec.json", spec)
+    write_json(folder / "spec.json", identity["spec"])
     checkpoint.save(checkpoint.snapshot(training.network), folder / "model.pt")
     _write_array(folder / "test_logits.npy", values)
     write_text(folder / "curve.csv", _csv(training.curve))
     write_json(folder / "hardware.json", describe(device))
     if training.trajectory is not None:
         training.trajectory.hand_over(training.step, folder)
-    write_json(folder / "status.json", status)
-    return status
+    return write_status(folder, status)
 
 
 def _finite(value: float) -> float | None:
