@@ -3,6 +3,7 @@
 # make CONFIG=config/studies/smoke.yaml     another study
 # make plan     say what would be done, how long it takes and how much disk; start nothing
 # make report   one self-contained file of a finished study, report.html
+# make archive  a finished study in one zip, for a paper's supplement
 # make publish STUDY=name     copy a finished study's small tables and pictures for git
 # make test-slurm   pass the tests on a SLURM of their own (root, slurm-wlm, munge)
 # make slurm    run a study on a SLURM cluster, from its login node (config/CLUSTER.md)
@@ -25,7 +26,7 @@ SLURM_READY := $(SLURM_VENV)/.ready
 NAME = $(shell $(BIN)/python -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))["study"])' $(CONFIG))
 STUDY_FOLDER = results/studies/$(NAME)
 
-.PHONY: study report setup test check publish format lock plan slurm setup-slurm test-slurm
+.PHONY: study report archive setup test check publish format lock plan slurm setup-slurm test-slurm
 
 study: $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG)
@@ -35,6 +36,9 @@ study: $(READY)
 report: $(READY)
 	@$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report $(STUDY_FOLDER)/report.html
 	@echo "Report: $(STUDY_FOLDER)/report.html"
+
+archive: report
+	@$(BIN)/python -m repatlas archive $(STUDY_FOLDER)
 
 plan: $(READY)
 	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules

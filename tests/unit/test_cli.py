@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from repatlas.cli import COMMANDS, main
 from repatlas.similarity import compare
+from repatlas.terminal import fitted
 
 
 def run(*arguments, cwd=None):
@@ -28,12 +29,24 @@ def test_help_names_every_command():
         assert purpose.split()[0] in done.stdout
 
 
-@pytest.mark.parametrize("command", ["compare", "train", "schema"])
-def test_every_command_explains_itself(command):
-    done = run(command, "--help")
-    assert done.returncode == 0
-    assert f"repatlas {command}" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 110
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_eighty_columns(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert f"repatlas {command}" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_errors_fit_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    text = "repatlas: error: " + "word " * 20 + "\n  line 3, training.epochs: " + "other " * 12
+    lines = fitted(text).splitlines()
+    assert max(map(len, lines)) <= 50
+    assert " ".join(fitted(text).split()) == " ".join(text.split())
+    assert next(k for k in lines if "line 3" in k).startswith("  line 3")
 
 
 def test_an_unknown_command_is_refused_with_the_known_ones():

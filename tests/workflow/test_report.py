@@ -3,8 +3,10 @@
 import html
 import json
 import re
+import zipfile
 
 import pytest
+from repatlas.cli import main
 
 from .conftest import SMOKE, start
 
@@ -89,3 +91,24 @@ def test_a_start_says_first_what_there_is_to_do(smoke):
     assert "in 3 of 3 jobs" in plan
     assert re.search(r"time          about [\d.]+ (s|min) on 2 cores", plan)
     assert re.search(r"disk          about \d+ MB, mostly activations; .* are free", plan)
+
+
+def test_the_archive_holds_what_a_reader_needs_and_always_the_same_bytes(smoke, report, tmp_path):
+    for name in ("first.zip", "second.zip"):
+        assert main(["archive", str(smoke[0] / STUDY), "--output", str(tmp_path / name)]) == 0
+    assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "first.zip") as archive:
+        assert archive.testzip() is None
+        names = {name.removeprefix("smoke/") for name in archive.namelist()}
+        crate = json.loads(archive.read("smoke/ro-crate-metadata.json"))
+    for part in ("report.html", "config.json", "provenance.json", "explorer/index.html"):
+        assert part in names
+    for folder in ("figures", "tables"):
+        present = {f"{folder}/{path.name}" for path in (smoke[0] / STUDY / folder).iterdir()}
+        assert present <= names
+    described = {entity["@id"]: entity for entity in crate["@graph"]}
+    assert names - {"ro-crate-metadata.json"} <= set(described)
+    parts = {part["@id"] for part in described["./"]["hasPart"]}
+    assert parts == names - {"ro-crate-metadata.json"}
+    assert "Test accuracy" in described["./"]["description"]
+    assert "n = 4 networks" in described["figures/accuracy.png"]["description"]

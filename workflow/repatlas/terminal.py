@@ -2,7 +2,7 @@
 
 import shutil
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 # Lines longer than this are hard to read, however wide the terminal.
 WIDEST = 100
@@ -13,16 +13,38 @@ def width() -> int:
     return max(40, min(shutil.get_terminal_size().columns, WIDEST))
 
 
+def fill(text: str) -> str:
+    """Paragraphs, which empty lines part, wrapped anew."""
+    paragraphs = textwrap.dedent(text).strip().split("\n\n")
+    return "\n\n".join(_wrapped(" ".join(p.split()), "", "") for p in paragraphs)
+
+
+def fitted(text: str) -> str:
+    """A message with its own line breaks; lines too wide are wrapped under their indentation."""
+    lines = []
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        lines.append(_wrapped(line.strip(), indent, f"{indent}  ") if len(line) > width() else line)
+    return "\n".join(lines)
+
+
+def definitions(terms: Mapping[str, str]) -> list[str]:
+    """Terms and their meanings in two columns."""
+    column = max(map(len, terms)) + 4
+    return [_wrapped(what, f"  {term}".ljust(column), " " * column) for term, what in terms.items()]
+
+
+def _wrapped(text: str, first: str, rest: str) -> str:
+    return textwrap.fill(
+        text,
+        width(),
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def points(texts: Iterable[str], mark: str = "- ") -> list[str]:
     """The texts as a list, each wrapped and indented under its mark."""
-    return [
-        textwrap.fill(
-            text,
-            width(),
-            initial_indent=f"  {mark}",
-            subsequent_indent=" " * (2 + len(mark)),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for text in texts
-    ]
+    return [_wrapped(text, f"  {mark}", " " * (2 + len(mark))) for text in texts]

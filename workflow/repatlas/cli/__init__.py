@@ -9,7 +9,6 @@ import importlib
 import logging
 import os
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,8 +19,18 @@ from repatlas.errors import RepatlasError
 from repatlas.files import write_json
 from repatlas.gpus import own_gpu
 from repatlas.locks import sole_writer
+from repatlas.terminal import definitions, fill, fitted
 
-COMMANDS = {
+# Sub-commands for people, and those that are one step of the workflow each, in its order.
+BY_HAND = {
+    "plan": "what a study has still to make, in what time and on how much disk",
+    "summary": "what a finished study found, and where to look",
+    "archive": "one zip of a finished study, for a paper's supplement",
+    "verify": "compare everything in a results folder with its checksums",
+    "compare": "compare two stores or folders of arrays",
+    "schema": "print the JSON schema of a study file",
+}
+STEPS = {
     "data": "make a data set's verified arrays, splits and order",
     "probe": "draw and save an ordered probe set",
     "train": "train one network",
@@ -50,27 +59,34 @@ COMMANDS = {
     "explorer": "make the page on which a study is explored",
     "provenance": "record what a study was made with",
     "report_pages": "pages and captions of a study's report",
-    "plan": "what a study has still to make, in what time and on how much disk",
-    "summary": "what a finished study found, and where to look",
-    "verify": "compare everything in a results folder with its checksums",
-    "compare": "compare two stores or folders of arrays",
-    "schema": "print the JSON schema of a study file",
 }
+COMMANDS = {**BY_HAND, **STEPS}
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser with every sub-command's name and purpose, arguments left to their modules."""
+    """The parser that knows every sub-command's name; arguments are left to their modules."""
     top = argparse.ArgumentParser(
         prog="repatlas",
-        description="Do neural networks of different width, depth and seed learn the same things? "
-        "Each sub-command is one step of the workflow; `snakemake` runs them all.",
+        usage="repatlas [-h] [--version] COMMAND ...",
+        description=_overview(),
         epilog="`repatlas COMMAND --help` explains a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"repatlas {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, purpose in COMMANDS.items():
-        commands.add_parser(name, help=purpose, add_help=False)
+    commands = top.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS
+    )
+    for name in COMMANDS:
+        commands.add_parser(name, add_help=False)
     return top
+
+
+def _overview() -> str:
+    """What repatlas is, and every sub-command with its purpose, as wide as the terminal."""
+    parts = [fill("Do neural networks of different width, depth and seed learn the same things?")]
+    parts += ["", "For people:", *definitions(BY_HAND), ""]
+    parts += [fill("Steps of the workflow (`snakemake` runs them all; they work by hand too):")]
+    return "\n".join([*parts, *definitions(STEPS)])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,7 +129,7 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     module = importlib.import_module(f"repatlas.cli.{command}")
     own = argparse.ArgumentParser(
         prog=f"repatlas {command}",
-        description=textwrap.dedent(module.__doc__ or ""),
+        description=fill(module.__doc__ or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     own.add_argument("--log", type=Path, help="also write all messages to this file")
@@ -177,6 +193,8 @@ class _Plain(logging.Formatter):
         text = record.getMessage()
         if record.levelno >= logging.ERROR:
             text = f"repatlas: error: {text}"
+        if sys.stderr.isatty():
+            text = fitted(text)
         if record.exc_info and record.levelno >= logging.ERROR:
             text += "\n" + self.formatException(record.exc_info)
         return text

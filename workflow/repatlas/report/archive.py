@@ -1,0 +1,100 @@
+"""A finished study as one zip whose bytes follow from its files alone."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from repatlas.files import read_json, whole_file
+from repatlas.report.findings import findings
+from repatlas.report.tables import described
+from repatlas.results import StudyResults
+
+# What a reader needs; the rest of a study's folder is the workflow's own.
+PARTS = ("report.html", "config.json", "grid.json", "provenance.json")
+FOLDERS = ("figures", "tables", "explorer")
+# The first moment that a zip can name.
+DATE = (1980, 1, 1, 0, 0, 0)
+_MEDIA = {
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".parquet": "application/vnd.apache.parquet",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
+
+
+def write_archive(study: StudyResults, output: Path) -> int:
+    """Write the zip of `study` to `output`, in which all lies in one folder of the study's name.
+    Returns the number of files."""
+    files = {path.relative_to(study.folder).as_posix(): path for path in _files(study.folder)}
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    crate = json.dumps(_crate(study, files), indent=1, ensure_ascii=False)
+    contents["ro-crate-metadata.json"] = f"{crate}\n".encode()
+    with whole_file(output) as partial, zipfile.ZipFile(partial, "w") as archive:
+        for name in sorted(contents):
+            about = zipfile.ZipInfo(f"{study.name}/{name}", DATE)
+            about.compress_type = zipfile.ZIP_DEFLATED
+            about.external_attr = 0o644 << 16
+            archive.writestr(about, contents[name])
+    return len(contents)
+
+
+def _files(folder: Path) -> list[Path]:
+    found = [folder / name for name in PARTS]
+    for name in FOLDERS:
+        found += (folder / name).rglob("*")
+    return sorted(p for p in found if p.is_file() and not p.name.startswith("."))
+
+
+def _crate(study: StudyResults, files: dict[str, Path]) -> dict[str, Any]:
+    """The description of the archive by RO-Crate 1.1 (https://w3id.org/ro/crate/1.1)."""
+    record = read_json(study.folder / "provenance.json")
+    described_files = [_entity(name, path) for name, path in sorted(files.items())]
+    software = {
+        "@id": "#repatlas",
+        "@type": "SoftwareApplication",
+        "name": "repatlas",
+        "softwareVersion": record["repatlas"],
+        "identifier": record["commit"] or "unknown",
+    }
+    made = {
+        "@id": "#run",
+        "@type": "CreateAction",
+        "name": f"The workflow's run of the study {study.name}",
+        "instrument": {"@id": "#repatlas"},
+        "result": {"@id": "./"},
+    }
+    root = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": study.config["title"] or study.name,
+        "description": " ".join(findings(study)),
+        "hasPart": [{"@id": entity["@id"]} for entity in described_files],
+        "mentions": {"@id": "#run"},
+    }
+    descriptor = {
+        "@id": "ro-crate-metadata.json",
+        "@type": "CreativeWork",
+        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+        "about": {"@id": "./"},
+    }
+    return {
+        "@context": "https://w3id.org/ro/crate/1.1/context",
+        "@graph": [descriptor, root, made, software, *described_files],
+    }
+
+
+def _entity(name: str, path: Path) -> dict[str, Any]:
+    about = {"@id": name, "@type": "File", "contentSize": str(path.stat().st_size)}
+    if path.suffix in _MEDIA:
+        about["encodingFormat"] = _MEDIA[path.suffix]
+    caption = path.with_suffix(".txt")
+    if name.startswith("tables/"):
+        about["description"] = f"{described(path.stem)}."
+    elif name.startswith("figures/") and caption.is_file():
+        about["description"] = caption.read_text(encoding="utf-8").strip()
+    return about
