@@ -20,8 +20,7 @@ from .cluster import Cluster, obstacle
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "config" / "studies" / "smoke.yaml"
 PROFILE = ROOT / "workflow" / "profiles" / "slurm"
-# Training short enough for tests, and long enough to step in; more than a minute is too long.
-EPOCHS = 150
+EPOCHS = 40  # seconds of training; the tests hold one up where they step in
 PATIENCE = 1500  # seconds, far more than any of this takes on an idle machine
 
 
@@ -68,17 +67,18 @@ class Driver:
         code = self.start(*arguments).wait(PATIENCE)
         return code, self.console.read_text()
 
-    def training(self, seed: int) -> dict[str, str] | None:
-        """The running job that trains the network of `seed`, once it has an epoch behind it."""
-        for job in self.cluster.history():
-            comment = job.get("Comment", "")
-            if job["JobState"] != "RUNNING" or f"-s{seed}-" not in comment:
-                continue
-            (log, *_) = [*self.folder.glob(f"results/logs/train/*-s{seed}-*.log"), None]
-            # The log begins anew with each attempt.
-            if log and "epoch " in log.read_text() and process_of(seed, self.folder):
-                return job
-        return None
+    def hold(self, seed: int) -> dict[str, str] | None:
+        """The job that trains the network of `seed`, held up once it has an epoch behind it; None
+        until then. SLURM wakes what it is about to end."""
+        process = process_of(seed, self.folder)
+        (log, *_) = [*self.folder.glob(f"results/logs/train/*-s{seed}-*.log"), None]
+        # The log begins anew with each attempt.
+        if process is None or log is None or "epoch " not in log.read_text():
+            return None
+        process.suspend()
+        running = [job for job in self.jobs_of(seed) if job["JobState"] == "RUNNING"]
+        assert running, f"the training of seed {seed} runs outside SLURM"
+        return running[-1]
 
     def jobs_of(self, seed: int) -> list[dict[str, str]]:
         """Every job so far that was to train the network of `seed` here, oldest first."""

@@ -4,7 +4,6 @@ Each seed of the first study meets a fate of its own: too little memory, too lit
 `scancel`, a more urgent job. In the second the driver is killed, then a node goes down.
 """
 
-import signal
 import time
 
 import pytest
@@ -38,41 +37,32 @@ def night(cluster, tmp_path_factory):
     profile = write_profile(
         folder / "profile",
         mem_mb=f"300 * attempt**3 if '-s{STARVED}-' in wildcards.run else 4000 * attempt",
-        runtime=f"1 if '-s{LATE}-' in wildcards.run and attempt == 1 else 60 * attempt",
-        # Two minutes before a limit of one would be before the start.
-        slurm_extra=None,
     )
     driver = Driver(cluster, folder, config, profile)
-    fates = {LATE: _stop, CANCELLED: _cancel, PREEMPTED: _preempt}
+    fates = {LATE: _cut_short, CANCELLED: _cancel, PREEMPTED: _preempt}
     process = driver.start("networks")
     end = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < end:
         for seed in list(fates):
-            if (job := driver.training(seed)) and fates[seed](driver, seed, job):
-                fates.pop(seed)
+            if job := driver.hold(seed):
+                fates.pop(seed)(cluster, job)
         time.sleep(0.3)
     process.kill()
     assert not fates, f"jobs too fast to step in: {fates}"
     return Night(driver, process.wait(), driver.console.read_text())
 
 
-def _stop(driver, seed, job):
-    """A training slower than its time limit, of a minute. SLURM wakes what it ends."""
-    if job["TimeLimit"] != "00:01:00":
-        return False
-    process_of(seed, driver.folder).send_signal(signal.SIGSTOP)
-    return True
+def _cut_short(cluster, job):
+    cluster.run("scontrol", "update", f"JobId={job['JobId']}", "TimeLimit=1")
 
 
-def _cancel(driver, seed, job):
-    driver.cluster.run("scancel", job["JobId"])
-    return True
+def _cancel(cluster, job):
+    cluster.run("scancel", job["JobId"])
 
 
-def _preempt(driver, seed, job):
+def _preempt(cluster, job):
     urgent = ["--partition=urgent", f"--nodelist={job['NodeList']}", "--gpus=1", "--mem=100"]
-    driver.cluster.run("sbatch", *urgent, "--output=/dev/null", "--wrap=sleep 1")
-    return True
+    cluster.run("sbatch", *urgent, "--output=/dev/null", "--wrap=sleep 1")
 
 
 def test_every_network_is_there_in_the_morning_and_none_differs(night, uninterrupted):
@@ -94,7 +84,7 @@ def test_a_job_without_enough_memory_is_submitted_again_with_more(night):
 def test_a_job_over_its_time_is_reported_and_goes_on_with_more(night):
     first, second = night.driver.jobs_of(LATE)
     assert (first["JobState"], first["TimeLimit"]) == ("TIMEOUT", "00:01:00")
-    assert (second["JobState"], second["TimeLimit"]) == ("COMPLETED", "02:00:00")
+    assert (second["JobState"], second["TimeLimit"]) == ("COMPLETED", "12:00:00")
     assert f"SLURM-job '{first['JobId']}' failed, SLURM status is: 'TIMEOUT'" in night.console
     assert "DUE TO TIME LIMIT" in night.driver.said(LATE)
     assert "told to end; saved after epoch" in night.driver.said(LATE)
@@ -127,7 +117,7 @@ def morning(cluster, tmp_path_factory):
     folder = tmp_path_factory.mktemp("morning")
     driver = Driver(cluster, folder, write_study(folder / "study.yaml", "late", [FIRST, SECOND]))
     killed = driver.start("networks")
-    orphans = [wait_for(lambda s=s: driver.training(s), "training") for s in (FIRST, SECOND)]
+    orphans = [wait_for(lambda s=s: driver.hold(s), "training") for s in (FIRST, SECOND)]
     killed.kill()
     killed.wait()
     story = {"orphans": orphans, "alive": cluster.jobs()}
@@ -139,19 +129,12 @@ def morning(cluster, tmp_path_factory):
     story["unlocked"] = driver.finish("--unlock")
     process = driver.start("networks")
     try:
-        lost = wait_for(
-            lambda: next(
-                (
-                    job
-                    for seed in (FIRST, SECOND)
-                    if (job := driver.training(seed)) and job["NodeList"] == "n2"
-                ),
-                None,
-            ),
-            "training on n2",
-        )
+        held = [wait_for(lambda s=s: driver.hold(s), "training") for s in (FIRST, SECOND)]
+        (story["lost"],) = [job for job in held if job["NodeList"] == "n2"]
         cluster.lose_node("n2")
-        story["lost"] = lost
+        for seed in (FIRST, SECOND):
+            if process := process_of(seed, folder):
+                process.resume()
         story["code"] = process.wait(PATIENCE)
         story["console"] = driver.console.read_text()
         story["states"] = cluster.states()
