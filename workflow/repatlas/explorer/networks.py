@@ -1,12 +1,11 @@
 """What the page shows of one network: its learning curve, and quantities along its layers."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
-from repatlas.errors import StoreError
 from repatlas.explorer.pieces import Pieces, columns
+from repatlas.naming import slug
 from repatlas.results import StudyResults
 
 _CURVE = ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
@@ -16,10 +15,7 @@ _PROBES = ["layer", "relative_depth", "position", "accuracy"]
 
 def optional(results: StudyResults, name: str) -> pd.DataFrame | None:
     """A table that not every study has, or None."""
-    try:
-        return results.table(name)
-    except StoreError:
-        return None
+    return results.table(name) if results.has(name) else None
 
 
 def write_networks(results: StudyResults, pieces: Pieces) -> None:
@@ -53,21 +49,20 @@ def _along(own: pd.DataFrame, depth: dict[str, float], kept: list[str]) -> dict[
     return columns(own.sort_values("relative_depth", kind="stable"), kept)
 
 
-def same_layer(results: StudyResults) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(measure, by group: similarity of each layer between networks that differ in the seed)."""
+def same_layer(results: StudyResults) -> dict[str, dict[str, Any]]:
+    """By measure and group: similarity of each layer between networks that differ in the seed."""
     table = results.cross_seed
     kept = ["layer", "kind", "relative_depth", "n_pairs", "value_mean", "value_sd"]
-    for measure, part in table.groupby("measure", sort=False):
-        yield (
-            str(measure),
-            {
-                str(group): columns(own.sort_values("index"), kept)
-                for group, own in part.groupby("group", sort=False)
-            },
-        )
+    return {
+        str(measure): {
+            str(group): columns(own.sort_values("index"), kept)
+            for group, own in part.groupby("group", sort=False)
+        }
+        for measure, part in table.groupby("measure", sort=False)
+    }
 
 
-def write_matches(results: StudyResults, pieces: Pieces, folders: dict[str, str]) -> bool:
+def write_matches(results: StudyResults, pieces: Pieces) -> bool:
     """Where a layer's best match lies, a piece `matches/<measure>/<group>` with all other groups.
     False where the study has not asked for it."""
     table = optional(results, "best_matches")
@@ -80,5 +75,5 @@ def write_matches(results: StudyResults, pieces: Pieces, folders: dict[str, str]
             str(other): columns(own.sort_values("index"), kept)
             for other, own in part.groupby("other_group", sort=False)
         }
-        pieces.write(f"matches/{folders[str(measure)]}/{group}", content)
+        pieces.write(f"matches/{slug(measure)}/{group}", content)
     return True

@@ -9,12 +9,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from repatlas.catalogue import DISTANCES, is_directed, measure_name
+from repatlas.catalogue import is_directed, measure_name
 from repatlas.explorer.networks import optional
 from repatlas.explorer.pieces import columns
 from repatlas.figures import choice, heatmap, labels
+from repatlas.naming import slug
 from repatlas.results import StudyResults
 
+# Tables of analyses that have a value for every two layers of a network, as a measure has.
+MAPS = {
+    "cka_without_pc1": "CKA without the first component",
+    "pc_similarity": "Similarity of first components",
+}
 # Perceptually uniform and readable with any colour vision; the first is that of the figures.
 COLOUR_MAPS = ("magma", "viridis", "cividis")
 _STOPS = 33
@@ -165,30 +171,18 @@ def _metric(
     return {"name": name, "label": label, "values": by_measure}
 
 
-def measures(results: StudyResults) -> list[dict[str, Any]]:
-    """The similarity measures of the study, and the two maps that analyses add: name, label, folder
-    of the pieces, range of the colours, and what a reader must know of the measure."""
-    listed = [_measure(name, labels.measure(name)) for name in results.measures]
-    for name, label in (
-        ("cka_without_pc1", "CKA without the first component"),
-        ("pc_similarity", "Similarity of first components"),
-    ):
-        if optional(results, name) is not None:
-            listed.append({**_measure(name, label), "within": True})
-    return listed
-
-
-def _measure(name: str, label: str) -> dict[str, Any]:
+def measure(name: str) -> dict[str, Any]:
+    """What a reader must know of a measure, or of a map that an analysis adds: its label, the
+    folder of its pieces, the range of its colours, whether the order of the networks counts, and
+    whether it compares networks only with themselves."""
     norm = heatmap.scale_of(measure_name(name))
-    folder = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).strip("-")
     return {
         "name": name,
-        "label": label,
-        "folder": folder,
+        "label": MAPS.get(name) or labels.measure(name),
+        "folder": slug(name),
         "range": [norm.vmin, norm.vmax],
         "directed": is_directed(name),
-        "distance": measure_name(name) in DISTANCES,
-        "within": False,
+        "within": name in MAPS,
     }
 
 

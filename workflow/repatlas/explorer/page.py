@@ -42,32 +42,32 @@ def _write(results: StudyResults, title: str, output: Path, folder: Path) -> Non
     (folder / "assets" / "index.html").rename(folder / "index.html")
     (folder / "assets" / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
     pieces = Pieces(folder / "data")
-    measures = overview.measures(results)
-    folders = {measure["name"]: measure["folder"] for measure in measures}
+    measures = [overview.measure(name) for name in _write_similarity(results, pieces)]
     write_networks(results, pieces)
     content = overview.overview(results, title, output)
     content |= {
         "measures": measures,
         "kinds": overview.kinds(results),
         "start": overview.start(results),
-        "matches": write_matches(results, pieces, folders),
+        "matches": write_matches(results, pieces),
         "dominant": write_dominant(results, pieces),
         "dividing": write_dividing(results, pieces),
     }
-    _write_similarity(results, pieces, folders)
     pieces.write("study", content)
 
 
-def _write_similarity(results: StudyResults, pieces: Pieces, folders: dict[str, str]) -> None:
+def _write_similarity(results: StudyResults, pieces: Pieces) -> list[str]:
+    """Write all comparisons; the measures in the order in which the tables have them."""
     numbers = {run: number for number, run in enumerate(results.runs["run"])}
-    across = dict(same_layer(results))
-    open_pieces: dict[str, SimilarityPieces] = {
-        name: SimilarityPieces(pieces, folder, numbers) for name, folder in folders.items()
-    }
-    # The similarities, then the maps that analyses add, each a table of its own.
-    own = [name for name in folders if name not in results.measures]
-    for path, measure in [("layer_similarity", None), *((name, name) for name in own)]:
-        for found in comparisons(results.path(path), measure):
-            open_pieces[found.measure].add(found)
-    for name, writer in open_pieces.items():
-        writer.finish({"same_layer": across.get(name, {})})
+    across = same_layer(results)
+    writers: dict[str, SimilarityPieces] = {}
+    maps = [name for name in overview.MAPS if results.has(name)]
+    for table, name in [("layer_similarity", None), *((name, name) for name in maps)]:
+        for found in comparisons(results.path(table), name):
+            if found.measure not in writers:
+                folder = overview.measure(found.measure)["folder"]
+                writers[found.measure] = SimilarityPieces(pieces, folder, numbers)
+            writers[found.measure].add(found)
+    for measure, writer in writers.items():
+        writer.finish({"same_layer": across.get(measure, {})})
+    return list(writers)

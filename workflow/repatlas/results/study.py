@@ -75,6 +75,10 @@ class StudyResults:
         """
         return self._tables.read(name)
 
+    def has(self, name: str) -> bool:
+        """Whether the study has a table of that name."""
+        return name in self._tables.names()
+
     def path(self, name: str) -> Path:
         """The file of a table, for reading a large one part by part. Errors as in `table`."""
         return self._tables.path(name)

@@ -18,9 +18,13 @@ class Tables:
         self.folder = folder
         self._read: dict[str, pd.DataFrame] = {}
 
+    def names(self) -> dict[str, Path]:
+        """The tables' names and files."""
+        return {p.stem: p for p in sorted(self.folder.glob("*")) if p.suffix in _SUFFIXES}
+
     def path(self, name: str) -> Path:
         """File of a table; StoreError when there is none of that name."""
-        known = {p.stem: p for p in sorted(self.folder.glob("*")) if p.suffix in _SUFFIXES}
+        known = self.names()
         if name not in known:
             raise StoreError(
                 f"{self.folder} has no table {name!r}{nearest(name, known)}.\n"

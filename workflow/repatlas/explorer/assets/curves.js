@@ -32,7 +32,7 @@ repatlas.curves = (() => {
       traces.push(line(sides[k], "test images", network.curve, `test_${now.curve}`, factor, "solid"));
     });
     await Plotly.react(root, traces, plots.layout({
-      height: 250, margin: { l: 52, r: 12, t: 8, b: 42 },
+      height: 210, margin: { l: 54, r: 74, t: 6, b: 40 },
       xaxis: plots.axis("Epoch", { rangemode: "tozero", nticks: 8 }),
       yaxis: plots.axis(now.curve === "accuracy" ? "Accuracy (%)" : "Loss (nats)", { nticks: 6 }),
     }), plots.config);

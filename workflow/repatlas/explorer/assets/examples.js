@@ -11,7 +11,7 @@ repatlas.examples = (() => {
   }
 
   function strip(title, pictures) {
-    return make("div", { class: "strip" }, make("h4", {}, title), make("div", { class: "pictures" }, ...pictures));
+    return make("div", { class: "strip" }, make("h4", {}, title), make("div", { class: "pictures", tabindex: "0", role: "group", "aria-label": title }, ...pictures));
   }
 
   async function dominant(now, mine) {

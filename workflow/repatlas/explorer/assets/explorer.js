@@ -33,6 +33,8 @@
     if (press) byId(press).click();
   });
 
+  let drawing = Promise.resolve(); // until all that is due is on the screen
+
   function fail(error) {
     notice.hidden = false;
     notice.textContent = error.message;
@@ -53,10 +55,12 @@
     for (const id of ["measure", "layers", "show", "metric", "curve", "colours"]) byId(id).value = now[id];
     byId("outline").checked = now.outline;
     document.querySelector(`[name=pick][value=${now.pick}]`).checked = true;
-    for (const [part, keys] of follows) {
-      if (before && keys.every((key) => now[key] === before[key])) continue;
-      Promise.resolve(part.update(now)).catch(fail);
-    }
+    const page = document.documentElement.dataset;
+    page.drawn = "no";
+    const due = follows.filter(([, keys]) => !before || keys.some((key) => now[key] !== before[key]));
+    const work = Promise.all([drawing, ...due.map(async ([part]) => part.update(now))]).catch(fail);
+    drawing = work;
+    work.then(() => { if (drawing === work) page.drawn = "yes"; });
     const problems = state.problems();
     notice.hidden = !problems.length;
     if (problems.length) notice.textContent = `The address names what this study does not have: ${problems.join(", ")}.`;

@@ -27,7 +27,7 @@ repatlas.grid = (() => {
   function heading(group) {
     return others.map((axis) => {
       const text = axis.texts[place(axis, group)];
-      return ["dataset", "architecture"].includes(axis.name) ? text : `${axis.label.toLowerCase()} ${text}`;
+      return ["dataset", "architecture"].includes(axis.name) ? text : `${axis.label} ${text}`;
     }).join(", ");
   }
 

@@ -57,13 +57,13 @@ repatlas.map = (() => {
 
   function cross() {
     if (!cursor || !shown) return [];
-    const line = { color: plots.token("--cross"), width: 1 };
+    // Light on dark, so that it shows on every colour of the map.
+    const lines = [{ color: "rgba(0,0,0,0.45)", width: 3 }, { color: "rgba(255,255,255,0.95)", width: 1 }];
     const [rows, columns] = [shown.one.rows.layer.length, shown.one.columns.layer.length];
-    const band = (x0, x1, y0, y1) => ({ type: "rect", x0, x1, y0, y1, line });
-    const shapes = [];
-    if (cursor.i !== null) shapes.push(band(0.5, columns + 0.5, cursor.i + 0.5, cursor.i + 1.5));
-    if (cursor.j !== null) shapes.push(band(cursor.j + 0.5, cursor.j + 1.5, 0.5, rows + 0.5));
-    return shapes;
+    const bands = [];
+    if (cursor.i !== null) bands.push({ x0: 0.5, x1: columns + 0.5, y0: cursor.i + 0.5, y1: cursor.i + 1.5 });
+    if (cursor.j !== null) bands.push({ x0: cursor.j + 0.5, x1: cursor.j + 1.5, y0: 0.5, y1: rows + 0.5 });
+    return lines.flatMap((line) => bands.map((band) => ({ type: "rect", ...band, line })));
   }
 
   function message(...content) {
@@ -196,14 +196,13 @@ repatlas.map = (() => {
     const whole = next && next.i !== null && next.j !== null;
     if (whole) readout.replaceChildren(...sentence(next.i, next.j));
     else readout.replaceChildren(make("span", { class: "quiet" }, "Point at a pair of layers, or move with the arrow keys."));
-    if (!waiting) {
-      waiting = requestAnimationFrame(() => {
-        waiting = 0;
-        if (shown && root.data) Plotly.relayout(root, { shapes: [...fixed, ...cross()] });
-      });
-    }
-    const name = (axis, k) => (next && k !== null ? axis.layer[k] : null);
-    if (shown) listeners.forEach((listener) => listener(name(shown.one.rows, next?.i ?? null), name(shown.one.columns, next?.j ?? null)));
+    waiting ||= requestAnimationFrame(() => {
+      waiting = 0;
+      if (!shown || !root.data) return;
+      Plotly.relayout(root, { shapes: [...fixed, ...cross()] });
+      const name = (axis, k) => (cursor && cursor[k] !== null ? axis.layer[cursor[k]] : null);
+      listeners.forEach((listener) => listener(name(shown.one.rows, "i"), name(shown.one.columns, "j")));
+    });
   }
 
   function point(event) {
@@ -225,7 +224,6 @@ repatlas.map = (() => {
   function pin([i, j]) {
     const { rows, columns } = shown.one;
     state.set({ cell: [rows.layer[i], columns.layer[j]] });
-    move({ i, j });
   }
 
   function toPinned() {
@@ -256,7 +254,7 @@ repatlas.map = (() => {
       pin([cursor.i ?? 0, cursor.j ?? 0]);
     } else if (event.key === "Escape") {
       state.set({ cell: null });
-      move(null);
+      move(null); // also where no pair was kept
     }
   });
 
@@ -286,9 +284,17 @@ repatlas.map = (() => {
 
   async function update(now) {
     const mine = ++turn;
+    const key = JSON.stringify([{ ...now, cell: null }, document.documentElement.dataset.theme]);
+    if (shown && key === shown.key) {
+      toPinned();
+      return;
+    }
     const measure = comparison.measure(now.measure);
-    const title = now.a === now.b ? `${runs.label[now.a]}, with itself` : `${runs.label[now.a]}, with ${runs.label[now.b]}`;
-    document.getElementById("map-title").textContent = title;
+    const title = `A, ${runs.label[now.a]}, with ${now.a === now.b ? "itself" : `B, ${runs.label[now.b]}`}`;
+    const badge = (s) => make("span", { class: `badge ${s}` }, s.toUpperCase());
+    document.getElementById("map-title").replaceChildren(...(now.a === now.b
+      ? [badge("a"), ` ${runs.label[now.a]} with itself`]
+      : [badge("a"), ` ${runs.label[now.a]} with `, badge("b"), ` ${runs.label[now.b]}`]));
     const one = about.completed(now.a) && about.completed(now.b)
       ? await comparison.get(measure, now.a, now.b) : null;
     if (mine !== turn) return;
@@ -307,7 +313,7 @@ repatlas.map = (() => {
     }
     await plots.ready();
     if (mine !== turn) return;
-    shown = { one: part, measure, now };
+    shown = { one: part, measure, now, key };
     save.disabled = false;
     if (root.classList.contains("empty")) {
       root.replaceChildren();
@@ -316,15 +322,13 @@ repatlas.map = (() => {
     }
     root.setAttribute("aria-label", `Heat map of ${measure.label}: ${title}`);
     width = root.clientWidth;
-    const cell = now.cell;
     cursor = null;
     await draw();
-    if (mine === turn && (cell || !document.activeElement?.isSameNode(root))) toPinned();
+    if (mine === turn) toPinned();
   }
 
   return {
     update,
-    redraw: () => shown && draw(),
     onCursor: (listener) => listeners.push(listener),
     // A layer that another plot points at: A's row, B's column, or nothing.
     pointAt(which, layer) {

@@ -41,10 +41,10 @@ repatlas.profiles = (() => {
         series(side, before, percent(before.accuracy), { what: "before it", open: true })];
     });
     return [
-      { title: "Share of the first principal component", unit: "%", series: components("pc1_share", "all"), bottom: 0 },
-      { title: "Accuracy of linear probes", unit: "%", series: probes,
+      { title: "Share of the first principal component (%)", unit: "%", series: components("pc1_share", "all"), bottom: 0 },
+      { title: "Accuracy of linear probes (%)", unit: "%", series: probes,
         note: "Filled: after a residual connection; open: before it." },
-      { title: "Sparsity: zeros in ReLU layers", unit: "%", series: components("zero_share", "relu"), bottom: 0 },
+      { title: "Sparsity: zeros in ReLU layers (%)", unit: "%", series: components("zero_share", "relu"), bottom: 0 },
     ];
   }
 
@@ -110,11 +110,6 @@ repatlas.profiles = (() => {
           + `${one.what ? ` ${one.what}` : ""}<extra></extra>`,
       });
     }
-    card.ring = found.length;
-    found.push({
-      type: "scatter", mode: "markers", x: [], y: [], hoverinfo: "skip",
-      marker: { size: 11, color: "rgba(0,0,0,0)", line: { color: plots.token("--text"), width: 1.5 } },
-    });
     return found;
   }
 
@@ -123,7 +118,7 @@ repatlas.profiles = (() => {
     return Plotly.react(card.plot, traces(card), plots.layout({
       height: last ? HEIGHT + 22 : HEIGHT, margin: { l: 46, r: 10, t: 6, b: last ? 42 : 22 },
       xaxis: plots.axis(last ? "Relative depth (0 first, 1 last layer)" : "", { range: [-0.02, 1.02], nticks: 6 }),
-      yaxis: plots.axis(card.unit, y),
+      yaxis: plots.axis("", y),
     }), plots.config);
   }
 
@@ -144,7 +139,7 @@ repatlas.profiles = (() => {
         return make("figure", {}, make("figcaption", { title: card.note }, card.title), card.plot);
       }));
     }
-    wanted.forEach((card, k) => { card.plot ??= cards[k].plot; });
+    wanted.forEach((card, k) => { card.plot ??= cards[k].plot; card.ringed = false; });
     cards = wanted;
     root.hidden = !cards.length;
     await Promise.all(cards.map((card, k) => draw(card, k === cards.length - 1)));
@@ -155,27 +150,27 @@ repatlas.profiles = (() => {
     }
   }
 
-  // Ring the layers that the heat map points at.
+  // Ring the layers that the heat map points at. Shapes, because Plotly moves them at once, where a
+  // trace would make it draw the whole plot again.
   function highlight(layerA, layerB) {
+    const line = { color: plots.token("--text"), width: 1.5 };
+    const ring = (x, y) => ({
+      type: "circle", xsizemode: "pixel", ysizemode: "pixel", xanchor: x, yanchor: y,
+      x0: -6, x1: 6, y0: -6, y1: 6, line,
+    });
     for (const card of cards) {
-      if (!card.plot?.data) continue;
-      const x = [];
-      const y = [];
+      if (!card.plot.data) continue;
+      const alone = card.series.every((one) => one.side === "a");
+      const shapes = [];
       for (const one of card.series) {
-        const at = one.layers.indexOf(one.side === "a" ? layerA : layerB);
-        if (at >= 0) {
-          x.push(one.x[at]);
-          y.push(one.y[at]);
-        }
-        const other = card.series.every((s) => s.side === "a") && layerB !== layerA ? one.layers.indexOf(layerB) : -1;
-        if (other >= 0) {
-          x.push(one.x[other]);
-          y.push(one.y[other]);
+        const wanted = alone ? [layerA, layerB] : [one.side === "a" ? layerA : layerB];
+        for (const layer of new Set(wanted)) {
+          const at = layer === null ? -1 : one.layers.indexOf(layer);
+          if (at >= 0 && !absent(one.y[at])) shapes.push(ring(one.x[at], one.y[at]));
         }
       }
-      if (!x.length && !card.ringed) continue;
-      card.ringed = x.length > 0;
-      Plotly.restyle(card.plot, { x: [x], y: [y] }, [card.ring]);
+      if (shapes.length || card.ringed) Plotly.relayout(card.plot, { shapes });
+      card.ringed = shapes.length > 0;
     }
   }
 
