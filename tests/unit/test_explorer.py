@@ -76,9 +76,7 @@ def test_rows_in_another_order_make_the_same_matrix(table):
 def test_a_comparison_in_two_places_is_refused(table):
     frame, write = table
     apart = pd.concat([frame.iloc[1:], frame.iloc[:1]])
-    with pytest.raises(
-        StoreError, match="x and x by cka_minibatch do not stand together"
-    ):
+    with pytest.raises(StoreError, match="x and x by cka_minibatch do not stand together"):
         list(comparisons(write(apart)))
 
 
