@@ -23,10 +23,10 @@ def test_it_starts_with_the_largest_block(window, made):
 def test_selects_choose_by_each_axis(window, made):
     page = window(a=run_of(made, 8, 1, 0), b=run_of(made, 14, 1, 0))
     page.choose("#a-depth", "14")
-    assert page.state["a"] == run_of(made, 14, 1, 0)
+    assert page.chosen("a") == run_of(made, 14, 1, 0)
     page.choose("#b-width", "2")
     page.choose("#b-seed", "1")
-    assert page.state["b"] == run_of(made, 14, 2, 1)
+    assert page.chosen("b") == run_of(made, 14, 2, 1)
     assert "ResNet-14, width 1, seed 0 with" in page.text("#map-title")
     assert "ResNet-14, width 2, seed 1" in page.text("#map-title")
 
@@ -42,7 +42,7 @@ def test_b_becomes_a_and_they_swap(window, made):
     one, other = run_of(made, 8, 1, 0), run_of(made, 14, 1, 1)
     page = window(a=one, b=other)
     page.click("#swap")
-    assert (page.state["a"], page.state["b"]) == (other, one)
+    assert (page.chosen("a"), page.chosen("b")) == (other, one)
     page.click("#same")
     assert page.state == {"a": other}
     assert page.page.locator("#same").is_disabled()
@@ -54,7 +54,7 @@ def test_the_grid_chooses_and_keeps_the_seed(window, made):
     assert page.state == {"a": run_of(made, 14, 1, 1)}
     page.click("[name=pick][value=b]")
     page.click("#grid [aria-label^='ResNet-8, width 1:']")
-    assert page.state["b"] == run_of(made, 8, 1, 1)
+    assert page.chosen("b") == run_of(made, 8, 1, 1)
     pressed = page.page.locator("#grid [aria-pressed=true]")
     assert pressed.count() == 2
 
@@ -62,21 +62,21 @@ def test_the_grid_chooses_and_keeps_the_seed(window, made):
 def test_of_a_group_that_lacks_the_seed_the_first_that_completed_is_taken(window, made):
     page = window(a=run_of(made, 8, 1, 0))
     page.click("#grid [aria-label^='ResNet-14, width 2:']")
-    assert page.state["a"] == run_of(made, 14, 2, 1), "seed 0 diverged"
+    assert page.chosen("a") == run_of(made, 14, 2, 1), "seed 0 diverged"
 
 
 def test_the_table_chooses(window, made):
     page = window()
     run = run_of(made, 8, 1, 1)
     page.click("[aria-label='Choose ResNet-8, width 1, seed 1 as B']")
-    assert page.state["b"] == run
+    assert page.chosen("b") == run
 
 
 def test_two_networks_that_are_not_compared_offer_those_that_are(window, made):
     page = window(a=run_of(made, 8, 1, 0), b=run_of(made, 14, 1, 0), measure="pc_similarity")
     assert "compares a network with itself" in page.text("#map")
     page.click("#map button")
-    assert page.state["b" if "b" in page.state else "a"] == run_of(made, 8, 1, 0)
+    assert page.chosen("b") == run_of(made, 8, 1, 0)
     assert page.values()
 
 
@@ -109,7 +109,7 @@ def test_back_undoes_a_choice_of_networks(window, made):
     page.choose("#colours", "viridis")
     page.page.go_back()
     page.drawn()
-    assert page.state["a"] == run_of(made, 8, 1, 0)
+    assert page.chosen("a") == run_of(made, 8, 1, 0)
     assert page.values() == first
 
 
@@ -143,7 +143,7 @@ def test_arrow_keys_move_over_the_grid(window, made):
     page.press("ArrowRight")
     page.press("ArrowUp")
     page.press("Enter")
-    assert page.state["a"] == run_of(made, 14, 2, 1)
+    assert page.chosen("a") == run_of(made, 14, 2, 1)
     focused = page.page.evaluate("document.activeElement.ariaLabel")
     assert focused.startswith("ResNet-14, width 2:"), "the focus stays"
 
@@ -152,7 +152,7 @@ def test_keys_for_what_is_used_most(window, made):
     one, other = run_of(made, 8, 1, 0), run_of(made, 14, 1, 0)
     page = window(a=one, b=other)
     page.press("x")
-    assert page.state["a"] == other
+    assert page.chosen("a") == other
     page.press("s")
     assert page.state == {"a": other}
     page.press("o")

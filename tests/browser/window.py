@@ -41,6 +41,10 @@ class Window:
         fragment = self.page.evaluate("location.hash").removeprefix("#")
         return {key: values[0] for key, values in parse_qs(fragment).items()}
 
+    def chosen(self, side):
+        """The name of network `a` or `b`, which the address may leave out."""
+        return self.page.evaluate(f"repatlas.about.runs.run[repatlas.state.get().{side}]")
+
     def text(self, selector):
         return " ".join(self.page.locator(selector).first.inner_text().split())
 
