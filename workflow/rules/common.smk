@@ -85,5 +85,5 @@ def say_what_was_found():
     # Only where the tables are this study's: another target may have been made.
     grid = Path("results", "studies", STUDY.name, "grid.json")
     finished = grid.with_name("provenance.json").exists()
-    if finished and read_json(grid) == json.loads(json.dumps(RECORDS["grid"])):
+    if finished and read_json(grid) == json.loads(json.dumps(WHOLE_GRID)):
         subprocess.run([sys.executable, "-m", "repatlas", "summary", grid.parent], check=False)
