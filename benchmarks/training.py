@@ -18,7 +18,8 @@ JOBS = (
     Job(4, "gpu", "4 ResNet-20, one GPU", "speed.run_gpu", 1, 7),
     Job(5, "gpu-at-once", "5 Several networks on one GPU", "at_once.run_gpu", 1, 7),
 )
-SCRIPT = Script(Path(__file__).resolve(), __doc__.splitlines()[0], JOBS, "training_cases")
+ABOUT = __doc__.splitlines()[0]
+SCRIPT = Script(Path(__file__).resolve(), ABOUT, JOBS, "training_cases", "images a second")
 
 if __name__ == "__main__":
     SCRIPT.main()

@@ -105,21 +105,27 @@ def machine() -> dict[str, Any]:
     }
 
 
-def save(parts: Sequence[Part], about: dict[str, Any], folder: Path, name: str) -> None:
-    """<name>.json and <name>.png in `folder`."""
+def save(
+    parts: Sequence[Part],
+    about: dict[str, Any],
+    folder: Path,
+    name: str,
+    ratio_of: str = "times",
+) -> None:
+    """<name>.json and <name>.png in `folder`; the figure shows ratios of `ratio_of`."""
     records = {part.name: part.as_record() for part in parts}
     write_json(folder / f"{name}.json", {**about, "parts": records})
-    draw(parts, folder / f"{name}.png")
+    draw(parts, folder / f"{name}.png", ratio_of)
 
 
-def draw(parts: Sequence[Part], path: Path) -> None:
+def draw(parts: Sequence[Part], path: Path, ratio_of: str = "times") -> None:
     """Every ratio as a dot with its standard error on a logarithmic axis, targets as ticks."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter
 
     rows: list[tuple[Part, Line | None]] = []
     for part in parts:
-        lines = [line for line in part.lines if line.unit == "x" and line.rounds]
+        lines = [line for line in part.lines if line.unit == "x"]
         if lines:
             rows += [(part, None), *((part, line) for line in lines)]
     with style():
@@ -132,17 +138,18 @@ def draw(parts: Sequence[Part], path: Path) -> None:
                 labels.append(f"{part.title} ({_threads(part.threads)})")
                 continue
             labels.append(line.label)
-            colour = COLOURS[line.verdict]
-            axes.errorbar(
-                line.value,
-                y,
-                xerr=line.se,
-                fmt=MARKERS[line.verdict],
-                color=colour,
-                markersize=3.5,
-                elinewidth=0.8,
-                capsize=1.5,
-            )
+            colour = COLOURS.get(line.verdict, GREY)
+            if line.rounds:
+                axes.errorbar(
+                    line.value,
+                    y,
+                    xerr=line.se,
+                    fmt=MARKERS[line.verdict],
+                    color=colour,
+                    markersize=3.5,
+                    elinewidth=0.8,
+                    capsize=1.5,
+                )
             said = _with_error(line)
             axes.text(1.02, y, said, transform=beside, va="center_baseline", fontsize=6)
             if line.target:
@@ -161,7 +168,7 @@ def draw(parts: Sequence[Part], path: Path) -> None:
         axes.axvline(1, color=GREY, linewidth=0.6)
         axes.grid(axis="x", which="both", linewidth=0.3, alpha=0.4)
         axes.set_xlabel(
-            "ratio of times, median of interleaved rounds with standard error\n"
+            f"ratio of {ratio_of}, median of interleaved rounds with standard error\n"
             "black: target, pointing to the side that it allows\n"
             "circle: met, or no target; square: missed; diamond: undecided"
         )

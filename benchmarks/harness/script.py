@@ -32,13 +32,15 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class Script:
-    """A benchmark: the script's `path`, what it says of itself, its jobs, and the package of their
-    functions, which also holds FULL and SMALL sizes in its module `sizes`."""
+    """A benchmark: the script's `path`, what it says of itself, its jobs, the package of their
+    functions, which also holds FULL and SMALL sizes in its module `sizes`, and of what the ratios
+    of its figure are."""
 
     path: Path
     about: str
     jobs: Sequence[Job]
     package: str
+    ratio_of: str = "times"
 
     @property
     def name(self) -> str:
@@ -105,5 +107,5 @@ class Script:
         found = {name: report.part_of(name, record) for name, record in known.items()}
         found |= {part.name: part for part in parts}
         ordered = [found[job.name] for job in self.jobs if job.name in found]
-        report.save(ordered, report.machine(), output, self.name)
+        report.save(ordered, report.machine(), output, self.name, self.ratio_of)
         print(f"\n{path} and {self.name}.png written.")

@@ -8,7 +8,6 @@ import numpy as np
 import psutil
 import torch
 from harness.memory import forget_peak, in_own_process, peak
-from repatlas.costs import laws
 from repatlas.costs.workload import Workload, workload
 from repatlas.data.dataset import Dataset
 from repatlas.training.batches import as_input
@@ -149,29 +148,30 @@ def memory(sizes: Sizes) -> tuple[list[Growth], dict[str, float]]:
     """Growth of the peak memory of training and of a forward pass, and their rates."""
     batch, nets = sizes.batch, sizes.weighed
     works = [work_of(n) for n in nets]
-    found = {
+    above = {
         kind: [in_own_process(used, kind, n, batch) for n in nets] for kind in ("train", "forward")
     }
-    rates = {"memory_start": float(np.median([own for _, own in found["train"]]))}
-    above = {kind: [value for value, _ in values] for kind, values in found.items()}
     everything = [batch * w.total_features for w in works]
     parameters = [w.parameters for w in works]
     # A forward pass holds no more than a few layers at a time.
     widest = [batch * max(w.features) for w in works]
-    counts = {"memory_train_feature": everything, "memory_parameter": parameters}
-    rates |= fit(counts, above["train"])
-    weights = [laws.FLOAT * p for p in parameters]
-    rest = [max(value - w, 1) for value, w in zip(above["forward"], weights, strict=True)]
-    rates |= fit({"memory_forward_feature": widest}, rest)
-    expected = {
-        "train": [
-            rates["memory_train_feature"] * f + rates["memory_parameter"] * p
-            for f, p in zip(everything, parameters, strict=True)
-        ],
-        "forward": [
-            rates["memory_forward_feature"] * f + w for f, w in zip(widest, weights, strict=True)
-        ],
+    once = [1.0] * len(nets)
+    train = {
+        "memory_once": once,
+        "memory_train_feature": everything,
+        "memory_parameter": parameters,
     }
+    frozen = {"once": once, "memory_forward_feature": widest, "weights": parameters}
+    fitted = {"train": fit(train, above["train"]), "forward": fit(frozen, above["forward"])}
+    expected = {
+        kind: [
+            sum(fitted[kind][name] * column[k] for name, column in counts.items())
+            for k in range(len(nets))
+        ]
+        for kind, counts in (("train", train), ("forward", frozen))
+    }
+    rates = fitted["train"]
+    rates["memory_forward_feature"] = fitted["forward"]["memory_forward_feature"]
     growths = []
     for kind, name in (("train", "training"), ("forward", "forward pass")):
         for by, chosen in _families(nets):
@@ -189,16 +189,19 @@ def memory(sizes: Sizes) -> tuple[list[Growth], dict[str, float]]:
     return growths, rates
 
 
-def used(kind: str, network: Network, batch: int) -> tuple[float, float]:
-    """Bytes at the peak of three steps of training, or of a forward pass, above what the libraries
-    hold; and that."""
+def used(kind: str, network: Network, batch: int) -> float:
+    """Bytes at the peak of training, steps and an evaluation and steps again, or of a forward pass,
+    above what the libraries hold."""
     choose("cpu", 1)
     training((8, 0.25, 8), 8, 4).run_epoch()  # what the first step of any network brings with it
     start = psutil.Process().memory_info().rss
     made = training(network, 3 * batch, batch)
     forget_peak()
     if kind == "train":
+        for _ in range(2):
+            made.run_epoch()
+            made.logits()
         made.run_epoch()
     else:
         forward(made, batch)
-    return peak() * 1e6 - start, float(start)
+    return peak() * 1e6 - start

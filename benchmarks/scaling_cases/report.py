@@ -54,7 +54,7 @@ def save(
 def draw(growths: Sequence[Growth], path: Path) -> None:
     """A panel for each growth, on logarithmic axes."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
     rows = math.ceil(len(growths) / COLUMNS)
     with style():
@@ -79,6 +79,7 @@ def draw(growths: Sequence[Growth], path: Path) -> None:
             panel.xaxis.set_major_locator(FixedLocator(sorted(set(g.sizes))))
             panel.xaxis.set_major_formatter("{x:g}")
             panel.xaxis.set_minor_locator(NullLocator())
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_major_formatter("{x:g}")
             panel.yaxis.set_minor_formatter(NullFormatter())
             low, high = panel.get_ylim()
@@ -86,7 +87,8 @@ def draw(growths: Sequence[Growth], path: Path) -> None:
                 # So that a flat line looks flat, and an axis has a labelled tick.
                 middle = math.sqrt(low * high)
                 panel.set_ylim(middle / 4, middle * 4)
-            panel.set_title(f"{g.quantity}\ngrows with exponent {g.exponent:.2f}", fontsize=6.5)
+            grows = f"exponent {g.exponent:.2f}, law {g.law_exponent:.2f}"
+            panel.set_title(f"{g.quantity}\n{grows}", fontsize=6.5)
             panel.set_xlabel(g.by)
             panel.set_ylabel(unit)
         figure.supxlabel("points: measured; lines: the law with fitted rates", fontsize=6.5)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 from scaling_cases.timing import seconds
 
@@ -13,10 +14,28 @@ JOBS = {
 }
 
 
+# A job that has convolved once, which brings the libraries' own buffers with it.
+CONVOLVE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import torch
+import repatlas.cli.train
+from harness.memory import peak
+x = torch.zeros(8, 3, 8, 8, requires_grad=True)
+torch.nn.functional.conv2d(x, torch.zeros(4, 3, 3, 3)).sum().backward()
+print(peak() * 1e6)
+"""
+HERE = Path(__file__).resolve().parents[1]
+
+
 def measure(rounds: int) -> dict[str, float]:
-    """Seconds from the start of Python until a job's modules are there."""
+    """Seconds from the start of Python until a job's modules are there, and bytes that a job with
+    torch holds then."""
     calls = {
         name: partial(subprocess.run, [sys.executable, "-c", code], check=True)
         for name, code in JOBS.items()
     }
-    return {name: value for name, (value, _) in seconds(calls, rounds).items()}
+    found = {name: value for name, (value, _) in seconds(calls, rounds).items()}
+    command = [sys.executable, "-c", CONVOLVE, str(HERE)]
+    held = subprocess.run(command, check=True, capture_output=True, text=True)
+    return found | {"memory_start": float(held.stdout)}

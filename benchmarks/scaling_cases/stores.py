@@ -73,12 +73,17 @@ def measure_extraction(
         disk = {case: size_of(made.folder / "grams.zarr") for case, made in every.items()}
         every[first, batch, 1](keep=True)
         kept = size_of(every[first, batch, 1].folder / "activations.zarr")
-    counts: dict[str, list[float]] = {"cpu_gram_mac": [], "cpu_gram_entry": []}
+    counts: dict[str, list[float]] = {
+        "cpu_gram_mac": [],
+        "cpu_gram_entry": [],
+        "cpu_gram_layer": [],
+    }
     rest = []
     for network, size, count in every:
         work = work_of(network)
         counts["cpu_gram_mac"].append(count * work.total_features * size * (size + 1) / 2)
         counts["cpu_gram_entry"].append(count * len(work.layers) * laws.pairs(size))
+        counts["cpu_gram_layer"].append(count * len(work.layers))
         forward = rates["cpu_forward_layer"] * len(work.layers) * count
         image = rates["cpu_forward_mac"] * work.macs
         image += rates["cpu_forward_feature"] * work.total_features

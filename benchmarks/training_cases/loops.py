@@ -203,7 +203,9 @@ def _module(lightning: Any, net: nn.Module) -> Any:
 
 
 def loader(sizes: Sizes, n: int, device: torch.device) -> DataLoader:
-    """torchvision's transforms behind a DataLoader with the settings of kuangliu/pytorch-cifar."""
+    """torchvision's transforms behind a DataLoader with the settings of kuangliu/pytorch-cifar. Its
+    workers stay from epoch to epoch: timed epochs are short, and starting them would weigh more
+    than in an epoch of the whole set."""
     from torchvision import transforms
 
     # It advises against more workers than cores; so many are what users have.
@@ -224,6 +226,7 @@ def loader(sizes: Sizes, n: int, device: torch.device) -> DataLoader:
         num_workers=sizes.workers,
         drop_last=True,
         pin_memory=device.type == "cuda",
+        persistent_workers=True,
     )
 
 

@@ -71,5 +71,5 @@ def test_a_gram_store_takes_the_bytes_of_its_law(outcome):
 
 def test_memory_of_training_holds_at_least_what_the_layers_give():
     network, batch = (8, 2, 32), 32
-    above, _ = networks.used("train", network, batch)
+    above = networks.used("train", network, batch)
     assert above > 4 * batch * networks.work_of(network).total_features / 2

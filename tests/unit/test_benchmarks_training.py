@@ -3,7 +3,6 @@ be asked runs on the CPU."""
 
 import json
 import sys
-from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -110,8 +109,7 @@ def test_what_was_not_measured_survives_being_written_and_drawn(tmp_path):
 
 @pytest.mark.parametrize("name", ["repatlas", "DataLoader loop"])
 def test_memory_is_that_of_three_steps(name, monkeypatch):
-    sizes = replace(SMALL, workers=0)
-    loop = memory.LOOPS[name](sizes, sizes.held, "cpu", 1)
+    loop = memory.LOOPS[name](SMALL, SMALL.held, "cpu", 1)
     seen = []
     network = loop.network if hasattr(loop, "network") else loop.training.network
     network.register_forward_hook(lambda *_: seen.append(1))

@@ -56,6 +56,7 @@ def extract_seconds(
     # Entries are packed and written by the host wherever they were computed.
     seconds += rate("cpu_gram_entry") * batches * layers * pairs(batch)
     if device == "cpu":
+        seconds += rate("cpu_gram_layer") * batches * layers
         return seconds + rate("cpu_gram_mac") * macs
     return seconds + 2 * 2 * macs / rate("gpu_flops")
 
@@ -76,13 +77,14 @@ def compare_seconds(products: float, values: int, stored: int, batch: int, batch
 def train_bytes(work: Workload, batch: int, data: int) -> float:
     """Peak memory of training on `data` bytes of images."""
     held = rate("memory_train_feature") * batch * work.total_features
-    return rate("memory_start") + held + rate("memory_parameter") * work.parameters + data
+    held += rate("memory_parameter") * work.parameters + rate("memory_once")
+    return rate("memory_start") + held + data
 
 
 def forward_bytes(work: Workload, batch: int) -> float:
     """Peak memory of a forward pass."""
     held = rate("memory_forward_feature") * batch * max(work.features)
-    return rate("memory_start") + held + FLOAT * work.parameters
+    return rate("memory_start") + rate("memory_once") + held + FLOAT * work.parameters
 
 
 def checkpoint_bytes(work: Workload) -> int:

@@ -63,7 +63,9 @@ def training(name: str, spec: Mapping[str, Any], data: Description, device: str 
     seconds = laws.train_seconds(work, batch, steps * epochs, test * evaluations, device)
     channels, height, width = data.shape
     pad = 2 * settings["crop_padding"]
+    # The images with their margin, and the pages of the whole data set's files that were read.
     images = train * channels * (height + pad) * (width + pad)
+    images += (data.n_train + data.n_test) * channels * height * width
     saved = 1 + len(planned_steps(settings.get("checkpoints"), steps))
     return Cost(
         "train",
