@@ -99,7 +99,7 @@ def test_a_gpu_waits_for_kernels_in_small_networks_and_computes_in_large_ones():
 def test_rates_say_what_was_measured_and_what_is_assumed():
     assert {r.source for r in rates().values()} <= {"measured", "assumed"}
     assert all(name.startswith("gpu") == (r.source == "assumed") for name, r in rates().items())
-    assert min(r.value for r in rates().values()) > 0
+    assert min(r.value for r in rates().values()) >= 0
 
 
 def test_measured_rates_replace_those_of_the_file_and_nothing_else(tmp_path, monkeypatch):
