@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from dynamics_tables import write_dynamics
 from frozen_tables import write_frozen
 from repatlas.analysis.best_matches import best_match_table
 from repatlas.analysis.design import Grid
+from repatlas.files import checked_file
 from repatlas.layers import layers_of
 
 DESIGN = ["dataset", "fraction", "architecture", "depth", "width", "seed"]
@@ -90,7 +92,10 @@ def make_study(
     write_dynamics(tables, runs, design)
     write_components(tables, runs, design)
     if (runs["status"] == "completed").sum() > 1:
-        grid = Grid(runs, design, {MEASURE: [str(tables / "layer_similarity.parquet")]})
+        tile = folder / "tile.parquet"
+        with checked_file(tile) as partial:
+            shutil.copy(tables / "layer_similarity.parquet", partial)
+        grid = Grid(runs, design, {MEASURE: [str(tile)]})
         matches = best_match_table(grid, pd.read_parquet(tables / "layers.parquet"))
         matches.to_csv(tables / "best_matches.csv", index=False)
     return tables.parent
