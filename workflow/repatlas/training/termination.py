@@ -8,8 +8,9 @@ from typing import Any
 class Termination:
     """Remembers within its `with` block that SIGTERM came, instead of ending at once.
 
-    A second SIGTERM does end the process. Outside the main thread, where Python lets nobody listen,
-    the signal does what it did before.
+    However often it comes: SLURM sends it before a time limit, again when the time is up, and ends
+    with SIGKILL what takes too long. Outside the main thread, where Python lets nobody listen, the
+    signal does what it did before.
     """
 
     def __init__(self) -> None:
@@ -26,4 +27,3 @@ class Termination:
 
     def _hear(self, *_: Any) -> None:
         self.told = True
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
