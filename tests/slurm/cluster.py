@@ -52,7 +52,8 @@ JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 GresTypes=gpu
 ReturnToService=2
-MinJobAge=300
+# Long enough for slow machines: the tests look at jobs that are through.
+MinJobAge=3600
 KillWait=30
 SlurmdTimeout=20
 SlurmctldTimeout=20

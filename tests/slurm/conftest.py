@@ -107,14 +107,14 @@ def process_of(seed: int, folder: Path) -> psutil.Process | None:
     return None
 
 
-def wait_for(condition: Callable, what: str):
-    """Wait until `condition` gives something, and return it."""
+def wait_for(condition: Callable, what: str, driver: subprocess.Popen | None = None):
+    """Wait until `condition` gives something, and return it; no longer than `driver` lives."""
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+    while time.monotonic() < end and (driver is None or driver.poll() is None):
         if found := condition():
             return found
         time.sleep(0.3)
-    raise AssertionError(f"waited {PATIENCE} s for {what}")
+    raise AssertionError(f"waited in vain for {what}")
 
 
 def write_study(path: Path, name: str, seeds: list[int]) -> Path:
@@ -153,7 +153,7 @@ def uninterrupted(tmp_path_factory):
 
 def same_network(folder: Path, uninterrupted: Path, seed: int) -> bool:
     """Whether both folders of runs hold the same network for `seed`, byte for byte."""
-    (one,) = folder.glob(f"*-s{seed}-*")
+    (one,) = (path for path in folder.glob(f"*-s{seed}-*") if path.is_dir())
     names = ("spec.json", "model.pt", "curve.csv", "test_logits.npy", "status.json")
     return all(
         (one / name).read_bytes() == (uninterrupted / one.name / name).read_bytes()

@@ -117,7 +117,8 @@ def morning(cluster, tmp_path_factory):
     folder = tmp_path_factory.mktemp("morning")
     driver = Driver(cluster, folder, write_study(folder / "study.yaml", "late", [FIRST, SECOND]))
     killed = driver.start("networks")
-    orphans = [wait_for(lambda s=s: driver.hold(s), "training") for s in (FIRST, SECOND)]
+    both = (FIRST, SECOND)
+    orphans = [wait_for(lambda s=s: driver.hold(s), "training", killed) for s in both]
     killed.kill()
     killed.wait()
     story = {"orphans": orphans, "alive": cluster.jobs()}
@@ -129,12 +130,12 @@ def morning(cluster, tmp_path_factory):
     story["unlocked"] = driver.finish("--unlock")
     process = driver.start("networks")
     try:
-        held = [wait_for(lambda s=s: driver.hold(s), "training") for s in (FIRST, SECOND)]
+        held = [wait_for(lambda s=s: driver.hold(s), "training", process) for s in both]
         (story["lost"],) = [job for job in held if job["NodeList"] == "n2"]
         cluster.lose_node("n2")
-        for seed in (FIRST, SECOND):
-            if process := process_of(seed, folder):
-                process.resume()
+        for seed in both:
+            if training := process_of(seed, folder):
+                training.resume()
         story["code"] = process.wait(PATIENCE)
         story["console"] = driver.console.read_text()
         story["states"] = cluster.states()
