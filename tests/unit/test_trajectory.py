@@ -103,6 +103,8 @@ def test_saving_on_the_way_changes_nothing_else(run, tmp_path):
     status = [read_json(folder / "status.json") for folder in (with_it, without)]
     assert status[0]["sha256"].pop("trajectory.json")
     assert len({status[0].pop("checksum"), status[1].pop("checksum")}) == 2
+    # The spec names the checkpoints.
+    assert len({own["sha256"].pop("spec.json") for own in status}) == 2
     assert status[0] == status[1]
     assert not (tmp_path / "scratch" / "trajectory").exists()
 

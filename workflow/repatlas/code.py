@@ -13,7 +13,7 @@ PACKAGE = "repatlas"
 # Left out: the package's own __init__, which only forwards to the results reader, the dispatcher of
 # the command line, and the locks and the GPU that it takes. Every rule passes through them, none of
 # them makes a number.
-DOORS = {PACKAGE, *(f"{PACKAGE}.{module}" for module in ("cli", "locks", "gpus"))}
+DOORS = {PACKAGE, *(f"{PACKAGE}.{module}" for module in ("cli", "locks", "gpus", "terminal"))}
 ROOT = Path(__file__).resolve().parent
 
 
