@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qs, quote
 
-PATIENCE = 60_000  # milliseconds: a machine that tests something else too is slow
+PATIENCE = 180_000  # milliseconds: a machine that tests something else too is slow
 
 
 class Window:
