@@ -23,5 +23,5 @@ rule explorer:
     message:
         "explorer"
     shell:
-        "python -m repatlas explorer --tables {params.tables:q} --title {params.title:q}"
+        "python -m repatlas explorer --tables {params.tables:q} --title={params.title:q}"
         " --output {output:q} --log {log:q}"
