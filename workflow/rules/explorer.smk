@@ -16,7 +16,7 @@ rule explorer:
     conda:
         ENVIRONMENT
     params:
-        tables=study_path("tables"),
+        tables=tables_folder,
         title=STUDY.settings.title,
         code=code_digest("repatlas.cli.explorer"),
         page=own_files_digest(),

@@ -182,8 +182,16 @@ def grid_with(*parts, analyses=()):
     return grid
 
 
+def study_folder(wildcards):
+    return study_path()
+
+
 def tables_folder(wildcards):
     return study_path("tables")
+
+
+def report_folder(wildcards):
+    return study_path("report")
 
 
 def study_log(name):

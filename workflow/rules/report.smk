@@ -25,8 +25,8 @@ rule report_pages:
     conda:
         ENVIRONMENT
     params:
-        study=study_path(),
-        pages=study_path("report"),
+        study=study_folder,
+        pages=report_folder,
         code=code_digest("repatlas.cli.report_pages"),
     message:
         "pages of the report"
