@@ -166,8 +166,9 @@ OTHER = {
     "predictions.examples": 4,
     "predictions.seed": 1,
 }
-# `depth` is an axis of the base, so the section's value is never used; `datasets` is tested apart.
-APART = {"model.depth", "datasets"}
+# `depth` is an axis of the base, so the section's value is never used; `datasets`, and what own
+# architectures and files on the disk are needed for, are tested apart.
+APART = {"model.depth", "datasets", "model.arguments", "model.checkpoint"}
 
 
 def names(config):

@@ -45,12 +45,12 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(code, "ROOT", root)
 
     def digest():
-        for cached in (code._imports, code._tree, code._dump):
+        for cached in (code._imports, code._tree, code.syntax):
             cached.cache_clear()
         return code.code_digest("repatlas.a")
 
     yield root, digest
-    for cached in (code._imports, code._tree, code._dump):
+    for cached in (code._imports, code._tree, code.syntax):
         cached.cache_clear()
 
 

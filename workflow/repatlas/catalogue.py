@@ -1,11 +1,12 @@
 """The names a study may use for measures and figures, known without importing what makes them."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from repatlas.errors import ConfigError
 from repatlas.figure_catalogue import FIGURE_SETTINGS, FIGURES, INTERVENTIONS, Figure, Scalar
+from repatlas.own import short
 
 __all__ = [
     "ANALYSES",
@@ -20,6 +21,7 @@ __all__ = [
     "Scalar",
     "chosen_measure",
     "figure_settings",
+    "from_activations",
     "is_directed",
     "measure_label",
     "measure_name",
@@ -53,8 +55,15 @@ DISTANCES = frozenset({"angular_shape"})
 DIRECTED = frozenset({"pwcca", "linear_regression"})
 
 
+def from_activations(measure: str) -> bool:
+    """Whether a measure needs activations, as all of the user's own do."""
+    return MEASURES.get(measure, True)
+
+
 def measure_label(name: str, options: Mapping[str, Scalar]) -> str:
-    """A measure with options as the tables call it: `svcca(keep=0.9)`, without any `svcca`."""
+    """A measure with options as the tables call it: `svcca(keep=0.9)`, without any `svcca`; one of
+    the user's own by its name alone."""
+    name = short(name)
     listed = ", ".join(f"{key}={options[key]}" for key in sorted(options))
     return f"{name}({listed})" if listed else name
 
@@ -169,13 +178,16 @@ def suggestion(key: str, known: Iterable[str]) -> str:
 
 
 def figure_settings(
-    name: str, given: Mapping[str, Scalar], axes: Iterable[str] = ()
+    name: str,
+    given: Mapping[str, Scalar],
+    axes: Iterable[str] = (),
+    measures: Iterable[str] = (),
 ) -> dict[str, Scalar]:
     """The settings of figure `name`: its defaults with what is `given`.
 
     An axis of the grid is a setting too: `depth: 38` shows networks of depth 38 only. `axes` are
-    the study's. Raises ConfigError, a line for each mistake, for an unknown figure or setting and
-    for a value of the wrong type.
+    the study's, and so are `measures`, which may be known here or not. Raises ConfigError, a line
+    for each mistake, for an unknown figure or setting and for a value of the wrong type.
     """
     if name not in FIGURES:
         raise ConfigError(f"figure: found {name!r}{suggestion(name, FIGURES)}")
@@ -184,7 +196,8 @@ def figure_settings(
     mistakes = []
     for key, value in given.items():
         if key in own:
-            complaint = "" if value is None and own[key] is None else _refused(key, value)
+            allowed = {*MEASURES, *measures}
+            complaint = "" if value is None and own[key] is None else _refused(key, value, allowed)
         else:
             known = [*own, *axes]
             complaint = "" if key in axes else f"unknown setting{suggestion(key, known)}"
@@ -195,14 +208,14 @@ def figure_settings(
     return {**own, **given}
 
 
-def _refused(key: str, value: Scalar) -> str:
-    """Why a figure's setting cannot be `value`, or ''."""
+def _refused(key: str, value: Scalar, measures: Collection[str]) -> str:
+    """Why a figure's setting cannot be `value`, or ''; `measures` are those that it may name."""
     kind = FIGURE_SETTINGS[key][0]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         accepted = {int: "a whole number", bool: "true or false", str: "a text"}[kind]
         return f"found {value!r}, accepted is {accepted}"
     if key.startswith("max_") and isinstance(value, int) and value < 1:
         return f"found {value}, accepted is a whole number from 1 up"
-    if key == "measure" and measure_name(str(value)) not in MEASURES:
-        return f"found {value!r}{suggestion(str(value), MEASURES)}"
+    if key == "measure" and measure_name(str(value)) not in measures:
+        return f"found {value!r}{suggestion(str(value), measures)}"
     return ""

@@ -23,7 +23,7 @@ def code_digest(entry: str, length: int = 16) -> str:
     imported, as Python runs it. ModuleNotFoundError when there is no such module."""
     hasher = hashlib.sha256()
     for module in sorted(closure(entry)):
-        hasher.update(f"{module}\n{_dump(_path(module))}\n".encode())
+        hasher.update(f"{module}\n{syntax(_path(module))}\n".encode())
     return hasher.hexdigest()[:length]
 
 
@@ -78,7 +78,8 @@ def _tree(path: Path) -> ast.Module:
 
 
 @cache
-def _dump(path: Path) -> str:
+def syntax(path: Path) -> str:
+    """The syntax tree of a source file as text, without docstrings. SyntaxError for other text."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):

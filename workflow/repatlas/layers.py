@@ -1,4 +1,4 @@
-"""The layers of the built-in networks, by name and kind, without building them.
+"""The layers of networks, by name and kind; those of the built-in ones without building them.
 
 Knowing them needs no torch: a study is checked, and its cost told, before anything is imported.
 """
@@ -35,6 +35,17 @@ def layers_of(model: Mapping) -> list[Layer]:
             found += [(f"stage{stage}.block{block}.{name}", kind) for name, kind in operations]
     found += [("pool", "pool"), ("flatten", "flatten"), ("dense", "dense")]
     return [Layer(*item) for item in found]
+
+
+def numbered(module: str, call: int) -> str:
+    """The layer that the `call`-th run of a module in one pass gives: `relu`, then `relu:2`."""
+    return module if call == 1 else f"{module}:{call}"
+
+
+def module_and_call(layer: str) -> tuple[str, int]:
+    """The module that gives a layer, and which of its runs does: `relu:2` is (`relu`, 2)."""
+    module, _, call = layer.rpartition(":")
+    return (module, int(call)) if module and call.isdigit() else (layer, 1)
 
 
 def select(candidates: Sequence[Layer], wanted: Sequence[str]) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from repatlas.errors import ResourceError
+from repatlas.own import is_own
 
 FORMS = 1e9  # bytes of layers' forms held at a time (repatlas.similarity.forms)
 STRIPS = 512e6  # bytes of strips of examples-by-examples matrices (repatlas.similarity.profiles)
@@ -56,6 +57,10 @@ def needed(measure: str, n: int, features: Sequence[int]) -> float:
         return BASE + _held([4 * n * n for _ in features]) + making
     if measure == "knn_jaccard":
         return BASE + 28 * n * widest + 3 * 8 * min(n * n, max(1 << 22, n))
+    if is_own(measure):
+        # Layers as float64, centred once to see whether they can be compared, and what a function
+        # of two of them commonly makes: a copy of each, and matrices of examples by examples.
+        return BASE + _held([8 * n * p for p in features]) + 40 * n * widest + 4 * 8 * n * n
     # A layer as it is stored with its copies, and the strips of all layers, singly and stacked.
     # Only linear kernels keep to float32; a median wants all distances at once.
     linear = measure in ("cka", "cka_biased", "cka_lange")

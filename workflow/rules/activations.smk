@@ -27,7 +27,7 @@ rule extract:
         mem_mb=3000,
     params:
         plan=probe_plan,
-        code=code_digest("repatlas.cli.extract"),
+        code=network_code("repatlas.cli.extract"),
     message:
         "reading out {wildcards.run}"
     shell:

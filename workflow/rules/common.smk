@@ -12,7 +12,7 @@ sys.path.insert(0, LIBRARY)
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from repatlas.catalogue import ANALYSES, FIGURES, MEASURES
+from repatlas.catalogue import ANALYSES, FIGURES, from_activations
 from repatlas.code import code_digest
 from repatlas.costs.outlook import outlook, this_machine
 from repatlas.data.catalogue import fingerprint
@@ -22,6 +22,8 @@ from repatlas.explorer.own_files import own_files_digest
 from repatlas.files import read_json, sha256_file, write_json
 from repatlas.hardware import cuda_devices, free_disk
 from repatlas.naming import canonical_json, digest
+from repatlas.own import is_own
+from repatlas.own_code import own_digest
 from repatlas.study import Study
 from repatlas.study.needs import check_machine, tile_bytes
 from repatlas.study.probing import probe_memory
@@ -35,7 +37,7 @@ FILES = [str(path) for path in workflow.configfiles]
 try:
     for file in FILES:
         check_yaml(file)
-    STUDY = Study(config, FILES)
+    STUDY = Study(config, FILES, kept=Path("results", ".scratch", "own"))
 except RepatlasError as error:
     raise WorkflowError(str(error)) from None
 
@@ -61,7 +63,7 @@ wildcard_constraints:
     run=r"[A-Za-z0-9._-]+-s\d+-[0-9a-f]{8}",
     probe=r"[A-Za-z0-9._-]+-n\d+-b\d+-p\d+-[0-9a-f]{8}",
     tile=r"[A-Za-z0-9._-]+--[A-Za-z0-9._-]+--[0-9a-f]{8}",
-    measure=r"[a-z0-9_]+",
+    measure=r"[A-Za-z0-9_]+",
     size=r"\d+",
     options=r"[0-9a-f]{8}",
     figure=r"[a-z0-9_]+",

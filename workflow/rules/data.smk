@@ -30,7 +30,7 @@ rule data:
     params:
         spec=dataset_spec,
         fingerprint=dataset_fingerprint,
-        code=code_digest("repatlas.cli.data"),
+        code=data_code,
     message:
         "data set {wildcards.dataset}"
     shell:

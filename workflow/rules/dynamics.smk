@@ -29,7 +29,7 @@ rule dynamics:
     params:
         plan=dynamics_plan,
         options=analysis_options("dynamics"),
-        code=code_digest("repatlas.cli.dynamics"),
+        code=network_code("repatlas.cli.dynamics"),
     message:
         "checkpoints of {wildcards.run}"
     shell:

@@ -16,6 +16,15 @@ def dataset_fingerprint(wildcards):
     return canonical_json(fingerprint(STUDY.datasets[wildcards.dataset]) or {})
 
 
+def data_code(wildcards):
+    return with_own(code_digest("repatlas.cli.data"), STUDY.datasets[wildcards.dataset]["source"])
+
+
+def with_own(code, name):
+    # The user's own code counts for what is made with it, and for nothing else.
+    return f"{code}-{own_digest(name)}" if is_own(name) else code
+
+
 def run_spec(wildcards):
     return canonical_json(STUDY.by_name[wildcards.run].spec)
 
@@ -28,10 +37,30 @@ def run_threads(wildcards):
     return STUDY.by_name[wildcards.run].spec["training"]["threads"]
 
 
-def runs_with_checkpoints(wanted):
-    # As a regular expression, for a rule that is for such networks alone.
-    names = [r.name for r in STUDY.runs if ("checkpoints" in r.spec["training"]) == wanted]
-    return "|".join(map(re.escape, names)) or "(?!)"
+def named(runs):
+    # As a regular expression, for a rule that is for these networks alone.
+    return "|".join(map(re.escape, runs)) or "(?!)"
+
+
+def trained_runs(with_checkpoints):
+    # Those that are trained here, and saved on their way or not.
+    trained = [run for run in STUDY.runs if not run.checkpoint]
+    return named(
+        r.name for r in trained if ("checkpoints" in r.spec["training"]) == with_checkpoints
+    )
+
+
+def run_checkpoint(wildcards):
+    return str(Path(STUDY.by_name[wildcards.run].checkpoint).expanduser())
+
+
+def network_code(entry):
+    # The code of a rule that builds a network.
+    def code(wildcards):
+        architecture = STUDY.by_name[wildcards.run].spec["model"]["architecture"]
+        return with_own(code_digest(entry), architecture)
+
+    return code
 
 
 def network_files(name):
@@ -83,7 +112,7 @@ TILES = {(tile.measure, tile.name): tile for tile in STUDY.tiles}
 
 def tile_inputs(wildcards):
     tile = TILES[wildcards.measure, wildcards.tile]
-    kind = "activations" if MEASURES[tile.measure] else "grams"
+    kind = "activations" if from_activations(tile.measure) else "grams"
     stems = [f"results/{kind}/{run}--{STUDY.probes[run].id}" for run in tile.runs]
     return {
         # A folder's time says nothing about its content; the manifest's checksum does.
@@ -95,7 +124,12 @@ def tile_inputs(wildcards):
 def tile_spec(wildcards):
     tile = TILES[wildcards.measure, wildcards.tile]
     spec = {"runs": tile.runs, "pairs": tile.pairs, "layers": tile.layers}
-    return canonical_json({**spec, "options": tile.options or None})
+    return canonical_json({**spec, "options": tile.options or None, "own": tile.own})
+
+
+def tile_code(wildcards):
+    tile = TILES[wildcards.measure, wildcards.tile]
+    return with_own(code_digest("repatlas.cli.similarity"), tile.own or "")
 
 
 def tile_mem_mb(wildcards, attempt):
@@ -159,7 +193,25 @@ def analysis_tables(name):
 
 
 def tables_of_analyses():
-    return [table for name in STUDY.settings.analyses for table in analysis_tables(name)]
+    return [table for name in STUDY.analyses for table in analysis_tables(name)]
+
+
+def tables_of_own_analyses():
+    return [study_path("tables", f"{name}.csv") for name in STUDY.own_analyses]
+
+
+def kept_manifests():
+    stems = [f"{run}--{plan.id}" for run, plan in STUDY.probes.items()]
+    kept = STUDY.settings.keep_activations
+    return [f"results/activations/{stem}.manifest.json" for stem in stems if kept]
+
+
+def own_analysis(wildcards):
+    return STUDY.own_analyses[wildcards.analysis]
+
+
+def own_analysis_code(wildcards):
+    return with_own(code_digest("repatlas.cli.own_analysis"), own_analysis(wildcards))
 
 
 # --- tables and figures ---------------------------------------------------------------------------
@@ -209,6 +261,7 @@ def study_tables():
         *rules.similarity_tables.output,
         *(rules.layer_matching_table.output if ranked else []),
         *tables_of_analyses(),
+        *tables_of_own_analyses(),
         *rules.comparison_table.output,
         *rules.cost_table.output,
     ]

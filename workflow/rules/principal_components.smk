@@ -25,7 +25,7 @@ rule principal_components:
         mem_mb=5000,
     params:
         options=analysis_options("principal_components"),
-        code=code_digest("repatlas.cli.principal_components"),
+        code=network_code("repatlas.cli.principal_components"),
     message:
         "first principal components of {wildcards.run}"
     shell:

@@ -20,7 +20,7 @@ rule similarity:
         mem_mb=tile_mem_mb,
     params:
         tile=tile_spec,
-        code=code_digest("repatlas.cli.similarity"),
+        code=tile_code,
     message:
         "{wildcards.measure} of {wildcards.tile}"
     shell:

@@ -26,7 +26,7 @@ rule train:
     benchmark:
         "results/benchmarks/train/{run}.jsonl"
     wildcard_constraints:
-        run=runs_with_checkpoints(False),
+        run=trained_runs(False),
     conda:
         ENVIRONMENT
     threads: run_threads
@@ -36,7 +36,7 @@ rule train:
         mem_mb=3000,
     params:
         spec=run_spec,
-        code=code_digest("repatlas.cli.train"),
+        code=network_code("repatlas.cli.train"),
     message:
         "training {wildcards.run}"
     shell:
@@ -59,4 +59,4 @@ use rule train as train_with_checkpoints with:
         ),
         checkpoints=directory("results/runs/{run}/trajectory"),
     wildcard_constraints:
-        run=runs_with_checkpoints(True),
+        run=trained_runs(True),

@@ -43,6 +43,8 @@ def departures(
 
 def _of_training(spec: Mapping[str, Any]) -> list[str]:
     training, data, model = spec["training"], spec["data"], spec.get("model", {})
+    if "checkpoint" in model:
+        return ["trained elsewhere"]
     found = [f"{k} {training[k]} for {v}" for k, v in PROTOCOL.items() if training[k] != v]
     found += [f"{k} {model[k]} for {v}" for k, v in MODEL.items() if model.get(k, v) != v]
     found.append(

@@ -34,6 +34,7 @@ STEPS = {
     "data": "make a data set's verified arrays, splits and order",
     "probe": "draw and save an ordered probe set",
     "train": "train one network",
+    "load_checkpoint": "take a network from saved weights instead of training it",
     "extract": "store a network's Gram matrices (and activations) on a probe set",
     "similarity": "compare the networks of one tile",
     "network_tables": "tables of a study's networks",
@@ -53,12 +54,14 @@ STEPS = {
     "block_deletion": "test a network without some of its residual branches",
     "block_deletion_table": "table of block deletions",
     "predictions_table": "how architectures differ in single examples and classes",
+    "own_analysis": "table of an analysis of your own",
     "comparison_table": "a study's values beside the paper's",
     "cost_table": "what each job of a study cost",
     "figure": "draw one figure of a study",
     "explorer": "make the page on which a study is explored",
     "provenance": "record what a study was made with",
     "report_pages": "pages and captions of a study's report",
+    "examine": "look at code of your own that a study names",
 }
 COMMANDS = {**BY_HAND, **STEPS}
 

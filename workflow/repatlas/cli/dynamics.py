@@ -45,9 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Make the file."""
     spec, status = read_run(options.run)
-    layers = tapped_layers(spec, options.options["layers"])
+    dataset = load(options.dataset)
+    layers = tapped_layers(spec, options.options["layers"], options.run, dataset.shape)
     if status["status"] == "completed":
-        dataset = load(options.dataset)
         batches = _batches(load_probe(options.probe, dataset), options)
         device = choose(options.device, spec["training"]["threads"])
         found = read_dynamics(

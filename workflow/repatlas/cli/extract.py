@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
     spec, status = read_run(options.run)
     dataset, plan = load(options.dataset), options.plan
     probe = load_probe(options.probe, dataset)
-    layers = tapped_layers(spec, plan["taps"])
+    layers = tapped_layers(spec, plan["taps"], options.run, probe.images.shape[1:])
     about = {
         "run": options.run.name,
         "probe": probe.hash,

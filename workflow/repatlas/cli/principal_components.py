@@ -41,12 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Make the file."""
     spec, status = read_run(options.run)
-    layers = tapped_layers(spec, options.options["layers"])
     probe = load_probe(options.probe, load(options.dataset))
+    shape = probe.images.shape[1:]
+    layers = tapped_layers(spec, options.options["layers"], options.run, shape)
     if status["status"] == "completed":
         device = choose(options.device, spec["training"]["threads"])
         found = principal_components(
-            load_network(spec, options.run, probe.images.shape[1:], device),
+            load_network(spec, options.run, shape, device),
             [la.name for la in layers],
             probe.images,
             device,

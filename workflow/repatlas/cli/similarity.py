@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tile",
         type=json.loads,
         required=True,
-        help="JSON: runs, pairs (positions in runs), layers (compared across networks), options",
+        help="JSON: runs, pairs (positions in runs), layers (compared across networks), "
+        "options, and own: where a measure of your own is",
     )
     parser.add_argument("--stores", type=Path, nargs="+", required=True, help="one store a run")
     parser.add_argument("--output", type=Path, required=True, help="table to write")
@@ -32,5 +33,6 @@ def run(options: argparse.Namespace) -> None:
         # Zarr reads a missing chunk as zeros, and a chunk's own checksum does not see an exchange.
         store.verify()
     pairs = [tuple(pair) for pair in tile["pairs"]]
-    table = compare_networks(options.measure, stores, pairs, tile["layers"], tile.get("options"))
+    measure = tile.get("own", options.measure)
+    table = compare_networks(measure, stores, pairs, tile["layers"], tile.get("options"))
     write_table(table, options.output)

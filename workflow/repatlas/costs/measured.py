@@ -7,6 +7,7 @@ from pathlib import Path
 from repatlas.costs.plan import training
 from repatlas.data.catalogue import describe
 from repatlas.errors import RepatlasError
+from repatlas.own import is_own
 
 # The latest so many trainings: a machine is what it is now.
 LATEST = 40
@@ -29,6 +30,8 @@ def _trainings(results: Path, device: str) -> Iterator[tuple[float, float]]:
         try:
             took = float(json.loads(path.read_text().splitlines()[-1])["s"])
             spec = json.loads((run / "spec.json").read_text())
+            if is_own(spec["data"]["dataset"]["source"]) or is_own(spec["model"]["architecture"]):
+                continue  # only running the user's own code would say what it is
             trained_on = json.loads((run / "hardware.json").read_text())["device"]
             expected = training(path.stem, spec, describe(spec["data"]["dataset"]), device).seconds
         except (OSError, ValueError, KeyError, IndexError, RepatlasError):

@@ -46,15 +46,19 @@ def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list
     compare = sum(pairs[job.job] for job in to_do if job.rule == "similarity")
     analyses = {
         name: sum(not made(f"results/{study.artifact(name, run)}") for run in study.analysed(name))
-        for name in study.settings.analyses
+        for name in study.analyses
         if ANALYSES[name].artifact
     }
     figures = sum(not made(f"results/studies/{study.name}/figures/{f}.png") for f in study.figures)
     title = f": {study.settings.title}" if study.settings.title else ""
     lines = [f"Study {study.name}{title}"]
     n_runs, n_pairs = len(study.runs), sum(pairs.values())
+    n_loaded = sum(run.checkpoint is not None for run in study.runs)
+    if n_loaded < n_runs:
+        lines.append(f"  to train      {count['train']} of {n_runs - n_loaded} networks")
+    if n_loaded:
+        lines.append(f"  to load       {count['load_checkpoint']} of {n_loaded} networks")
     lines += [
-        f"  to train      {count['train']} of {n_runs} networks",
         f"  to read out   {count['extract']} of {n_runs} networks",
         f"  to compare    {compare} of {n_pairs} pairs of networks, in "
         f"{count['similarity']} of {len(study.tiles)} jobs",
@@ -73,7 +77,7 @@ def _targets(study: Study) -> dict[tuple[str, str], str]:
     """Path of the file that each job makes last, by rule and job."""
     found = {}
     for name, probe in study.probes.items():
-        found["train", name] = f"results/runs/{name}/status.json"
+        found["train", name] = found["load_checkpoint", name] = f"results/runs/{name}/status.json"
         found["extract", name] = f"results/grams/{name}--{probe.id}.manifest.json"
     for tile in study.tiles:
         found["similarity", tile.name] = f"results/similarity/{tile.measure}/{tile.name}.parquet"

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from repatlas.costs import laws
+from repatlas.costs.rates import rate
 from repatlas.costs.workload import Workload, workload
 from repatlas.data.content import Description
 from repatlas.layers import select_present
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run
-from repatlas.study.needs import tile_bytes
+from repatlas.study.needs import features_of, tile_bytes
 from repatlas.study.study import Study
 from repatlas.trajectory import planned_steps
+
+BATCH = 250  # images of a test's batch
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,18 @@ class Cost:
 
 
 def costs(study: Study, device: str = "cpu") -> Iterator[Cost]:
-    """The jobs of a study that cost more than seconds: training, reading out, comparing.
+    """The jobs of a study that cost more than seconds: training or loading, reading out, comparing.
 
     `device`: "cpu" (one thread a job) or "cuda" (one GPU a job that computes with torch). Analyses,
     tables and figures are not among them. A measure of activations has no known time.
     """
     works = {run.name: _workload(study, run) for run in study.runs}
     for run in study.runs:
-        yield training(run.name, run.spec, study.description(run.dataset), device)
+        work, data = works[run.name], study.description(run.dataset)
+        if run.checkpoint:
+            yield _loading(run, data, work, device)
+        else:
+            yield training(run.name, run.spec, data, device, work)
         yield _read_out(study, run, works[run.name], device)
     for tile in study.tiles:
         yield _comparison(study, tile, works)
@@ -45,12 +52,22 @@ def costs(study: Study, device: str = "cpu") -> Iterator[Cost]:
 
 def _workload(study: Study, run: Run) -> Workload:
     data = study.description(run.dataset)
+    if run.found:
+        sizes = (run.found[key] for key in ("macs", "parameters", "statistics"))
+        return Workload(tuple(run.layers), tuple(features_of(run, data.shape)), *sizes)
     return workload(run.spec["model"], data.shape, len(data.classes))
 
 
-def training(name: str, spec: Mapping[str, Any], data: Description, device: str = "cpu") -> Cost:
-    """What training the network `name` of this `spec` costs; `data` describes its data set."""
-    work = workload(spec["model"], data.shape, len(data.classes))
+def training(
+    name: str,
+    spec: Mapping[str, Any],
+    data: Description,
+    device: str = "cpu",
+    work: Workload | None = None,
+) -> Cost:
+    """What training the network `name` of this `spec` costs; `data` describes its data set, `work`
+    the network, which for a built-in one follows from the spec."""
+    work = work or workload(spec["model"], data.shape, len(data.classes))
     settings = spec["training"]
     train = round(spec["data"]["fraction"] * data.n_train)
     test = data.n_test
@@ -73,6 +90,16 @@ def training(name: str, spec: Mapping[str, Any], data: Description, device: str 
         seconds,
         laws.train_bytes(work, batch, images),
         saved * laws.checkpoint_bytes(work) + test * len(data.classes) * laws.FLOAT,
+    )
+
+
+def _loading(run: Run, data: Description, work: Workload, device: str) -> Cost:
+    return Cost(
+        "load_checkpoint",
+        run.name,
+        laws.forward_seconds(work, data.n_test, device) + rate("cpu_start"),
+        laws.forward_bytes(work, BATCH),
+        laws.checkpoint_bytes(work) + data.n_test * len(data.classes) * laws.FLOAT,
     )
 
 

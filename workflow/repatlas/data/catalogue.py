@@ -8,13 +8,15 @@ from repatlas.data import folder, npz
 from repatlas.data.content import Content, Description
 from repatlas.data.known import KNOWN
 from repatlas.errors import ConfigError
+from repatlas.own import ACCEPTED, is_own
 
 
 def describe(spec: Mapping[str, Any]) -> Description:
     """What the data set `spec` will be, found without decoding, downloading or torch.
 
     The sets known by name are described from constants, a folder from its listing, an .npz file
-    from the headers of its arrays and its labels.
+    from the headers of its arrays and its labels. The user's own code is run, which a study has
+    done in a process of its own (`repatlas.study.own`).
 
     Raises:
         ConfigError: the spec names no known source or lacks a setting.
@@ -25,11 +27,16 @@ def describe(spec: Mapping[str, Any]) -> Description:
         return folder.describe(spec)
     if source == "npz":
         return npz.describe(spec)
+    if is_own(source):
+        from repatlas.data import own
+
+        return own.describe(spec)
     return KNOWN[source]
 
 
 def fingerprint(spec: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What changes when a user's own data do, found cheaply; None for the sets known by name.
+    """What changes when a user's own data do, found cheaply; None for the sets known by name and
+    those that the user's own code makes.
 
     Touching, copying or moving files changes nothing; neither does an edit that keeps every size.
 
@@ -53,6 +60,10 @@ def open_content(
         return folder.read(spec)
     if source == "npz":
         return npz.read(spec)
+    if is_own(source):
+        from repatlas.data import own
+
+        return own.read(spec)
     if source == "digits":
         from repatlas.data import digits
 
@@ -63,10 +74,11 @@ def open_content(
 
 
 def _source(spec: Mapping[str, Any]) -> str:
-    source = spec.get("source")
+    source = str(spec.get("source"))
     accepted = [*KNOWN, "folder", "npz"]
-    if source not in accepted:
+    if source not in accepted and not is_own(source):
         raise ConfigError(
-            f"Data set source: found {source!r}, accepted is one of {', '.join(accepted)}."
+            f"Data set source: found {source!r}, accepted is one of {', '.join(accepted)}, or "
+            f"{ACCEPTED}."
         )
     return source

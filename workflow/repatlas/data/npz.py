@@ -8,12 +8,12 @@ Images: uint8, or floating point in [0, 1], as (N, H, W, C), (N, C, H, W) or (N,
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from repatlas.data.content import Content, Description, Part, Shape, check_class_sizes
-from repatlas.data.npz_file import NpzFile
+from repatlas.data.npz_file import ArrayHeader, NpzFile
 from repatlas.data.order import split_sizes, stratified_split
 from repatlas.errors import ConfigError, DataError
 
@@ -23,11 +23,24 @@ TEST_FRACTION = 0.2
 CHANNELS = (1, 3)
 
 
+class Source(Protocol):
+    """Arrays by name: those of an .npz file, or others. `path` is what messages call it."""
+
+    path: Path
+    headers: dict[str, ArrayHeader]
+
+    def array(self, key: str) -> np.ndarray:
+        """The whole array `key`."""
+
+    def blocks(self, key: str) -> Iterator[np.ndarray]:
+        """The array `key` as runs of its first axis."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Arrays:
-    """What the file holds: the keys of its images, their labels, and what both agree on."""
+    """What the source holds: the keys of its images, their labels, and what both agree on."""
 
-    file: NpzFile
+    file: Source
     keys: tuple[str, ...]
     labels: tuple[np.ndarray, ...]
     shape: Shape
@@ -35,6 +48,16 @@ class _Arrays:
 
 
 def describe(spec: Mapping[str, Any]) -> Description:
+    """What the file is, see `describe_source`.
+
+    Raises:
+        ConfigError: path or test_fraction is missing or not accepted.
+        DataError: the file is missing or damaged, or keys, shapes, types or values do not fit.
+    """
+    return describe_source(NpzFile(_path(spec)), spec)
+
+
+def describe_source(source: Source, spec: Mapping[str, Any]) -> Description:
     """Shape from the arrays' headers, classes and numbers from the labels.
 
     Of floating-point images the first block is read too: that they range over 0..255 shows there.
@@ -43,7 +66,7 @@ def describe(spec: Mapping[str, Any]) -> Description:
         ConfigError: path or test_fraction is missing or not accepted.
         DataError: the file is missing or damaged, or keys, shapes, types or values do not fit.
     """
-    arrays = _examine(spec)
+    arrays = _examine(source)
     for key in arrays.keys:
         if arrays.file.headers[key].dtype.kind == "f":
             _bytes_of(next(arrays.file.blocks(key)), arrays.file.path, key)
@@ -65,8 +88,13 @@ def fingerprint(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(spec: Mapping[str, Any]) -> Content:
+    """The images in the file."""
+    return read_source(NpzFile(_path(spec)), spec)
+
+
+def read_source(source: Source, spec: Mapping[str, Any]) -> Content:
     """The images in the order of the file; floating-point values become round(v * 255)."""
-    arrays = _examine(spec)
+    arrays = _examine(source)
     if len(arrays.keys) == 2:
         train, test = (_part(arrays, i, np.arange(len(arrays.labels[i]))) for i in (0, 1))
     else:
@@ -91,8 +119,7 @@ def _part(arrays: _Arrays, which: int, rows: np.ndarray) -> Part:
     return Part(labels=arrays.labels[which][rows], blocks=blocks)
 
 
-def _examine(spec: Mapping[str, Any]) -> _Arrays:
-    file = NpzFile(_path(spec))
+def _examine(file: Source) -> _Arrays:
     pairs = _pairs(file)
     shapes = {x: _image_shape(file, x) for x, _ in pairs}
     labels = tuple(_labels(file, x, y) for x, y in pairs)
@@ -108,7 +135,7 @@ def _examine(spec: Mapping[str, Any]) -> _Arrays:
     return _Arrays(file, tuple(shapes), labels, shape, classes)
 
 
-def _pairs(file: NpzFile) -> tuple[tuple[str, str], ...]:
+def _pairs(file: Source) -> tuple[tuple[str, str], ...]:
     given = [key for pair in GIVEN_SPLIT for key in pair]
     pooled = [key for pair in POOLED for key in pair]
     has_given = all(key in file.headers for key in given)
@@ -122,7 +149,7 @@ def _pairs(file: NpzFile) -> tuple[tuple[str, str], ...]:
     return GIVEN_SPLIT if has_given else POOLED
 
 
-def _image_shape(file: NpzFile, key: str) -> Shape:
+def _image_shape(file: Source, key: str) -> Shape:
     header = file.headers[key]
     if header.dtype != np.uint8 and header.dtype.kind != "f":
         raise DataError(
@@ -142,7 +169,7 @@ def _image_shape(file: NpzFile, key: str) -> Shape:
     )
 
 
-def _labels(file: NpzFile, x: str, y: str) -> np.ndarray:
+def _labels(file: Source, x: str, y: str) -> np.ndarray:
     header, n = file.headers[y], file.headers[x].shape[0]
     if header.dtype.kind not in "iu" or header.shape not in ((n,), (n, 1)):
         raise DataError(
@@ -160,7 +187,7 @@ def _labels(file: NpzFile, x: str, y: str) -> np.ndarray:
     return labels.astype(np.int64)
 
 
-def _classes(file: NpzFile, labels: tuple[np.ndarray, ...]) -> tuple[str, ...]:
+def _classes(file: Source, labels: tuple[np.ndarray, ...]) -> tuple[str, ...]:
     needed = max(int(part.max()) for part in labels) + 1
     if "classes" not in file.headers:
         return tuple(str(label) for label in range(needed))

@@ -27,6 +27,7 @@ from repatlas.figures import (
     within,
     without_pc1,
 )
+from repatlas.figures.lacking import emptied, filled
 from repatlas.figures.notice import notice
 from repatlas.figures.style import Drawing, save, style
 from repatlas.results import StudyResults
@@ -78,6 +79,13 @@ def draw(name: str, results: StudyResults, settings: Mapping[str, Scalar] | None
     caption. Raises ConfigError for a setting that cannot be used and DataError where the study has
     no data for this figure.
     """
-    chosen = figure_settings(name, settings or {}, results.design)
+    chosen = figure_settings(
+        name,
+        settings or {},
+        results.design,
+        results.measures if (settings or {}).get("measure") else (),
+    )
+    seen = filled(results)
     with style():
-        return _DRAW[name](results, chosen)
+        drawing = _DRAW[name](seen, chosen)
+    return drawing if seen is results else drawing._replace(data=emptied(drawing.data))

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from repatlas.catalogue import is_directed, measure_name
+from repatlas.own import short
 
 _ARCHITECTURES = {"resnet": "ResNet", "cnn": "CNN"}
 _MEASURES = {
@@ -46,21 +47,36 @@ _AXES = {
 _SETTINGS = {"pc_penalty": "PC penalty"}
 # The axes that a network's own name already tells.
 NAMED = ("architecture", "depth", "width")
+# Those that an own architecture may lack; figures then see 0 (`figures.lacking`).
+MAY_LACK = ("depth", "width")
 _PROBE = re.compile(r"(?P<data>.+)-n(?P<n>\d+)-b(?P<b>\d+)-p(?P<p>\d+)-[0-9a-f]+")
 
 
 def network(design: Mapping[str, Any]) -> str:
-    """'ResNet-38, width 2'."""
-    kind = design["architecture"]
-    return f"{_ARCHITECTURES.get(kind, kind)}-{design['depth']}, width {design['width']:g}"
+    """'ResNet-38, width 2'; an own architecture by its name and what it has of these."""
+    depth = "" if _lacks(design["depth"]) else f"-{design['depth']:g}"
+    width = "" if _lacks(design["width"]) else f", width {design['width']:g}"
+    return f"{architecture(design['architecture'])}{depth}{width}"
+
+
+def _lacks(value: Any) -> bool:
+    """Whether a depth or width is none: undefined as in tables, or 0 as figures see it."""
+    return value is None or value != value or value == 0
+
+
+def architecture(name: str) -> str:
+    """'ResNet' of resnet, 'SmallNet' of my_networks.py:SmallNet."""
+    return _ARCHITECTURES.get(name, short(name))
 
 
 def setting(axis: str, value: Any) -> str:
     """One value of an axis: 'depth 38', '1/16 of the data', 'learning rate 0.1'."""
     if axis == "fraction":
         return "all data" if value == 1 else f"{tick(axis, value)} of the data"
-    if axis in ("dataset", "architecture"):
+    if axis in ("dataset", "architecture", "arguments"):
         return tick(axis, value)
+    if axis in MAY_LACK and _lacks(value):
+        return f"no {axis}"
     return f"{_SETTINGS.get(axis, axis.replace('_', ' '))} {tick(axis, value)}"
 
 
@@ -77,7 +93,9 @@ def tick(axis: str, value: Any) -> str:
             return "all" if value == 1 else str(exact)
         return f"{100 * value:g} %"
     if axis == "architecture":
-        return _ARCHITECTURES.get(value, value)
+        return architecture(value)
+    if axis in MAY_LACK and _lacks(value):
+        return "none"
     return value if isinstance(value, str) else f"{value:g}"
 
 
@@ -89,6 +107,7 @@ def axis(name: str) -> str:
 def measure(name: str) -> str:
     """A similarity measure as a colour bar names it: 'SVCCA', or with the options that a study sets
     'SVCCA, keep 0.9'."""
+    name = short(name)
     bare = measure_name(name)
     options = name[len(bare) :].strip("()").replace("=", " ").replace("_", " ")
     known = _MEASURES.get(bare, bare.replace("_", " "))

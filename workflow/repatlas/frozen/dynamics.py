@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repatlas.activations.extract import classes_of
 from repatlas.errors import StoreError
 from repatlas.files import read_json, sha256_file
 from repatlas.frozen.trajectory_sums import TrajectorySums
@@ -136,7 +137,7 @@ def no_dynamics(steps: Sequence[int], per_epoch: int, layers: int, reason: str) 
 def _empty(
     spec: Mapping, weights: Path, shape: tuple[int, int, int], device: torch.device
 ) -> nn.Module:
-    classes = len(checkpoint.load(weights)["dense.bias"])
+    classes = classes_of(spec, weights.parent, checkpoint.load(weights))
     network = build(spec["model"], shape, classes, None)
     # torch's own annotations leave out this overload.
     return network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

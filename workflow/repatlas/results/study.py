@@ -14,6 +14,7 @@ from repatlas.errors import StoreError
 from repatlas.files import read_json
 from repatlas.results.comparisons import Comparisons, as_matrix, restricted
 from repatlas.results.tables import Tables, nearest
+from repatlas.stores import ActivationStore, GramStore
 
 
 def load_study(path: str | os.PathLike) -> "StudyResults":
@@ -162,6 +163,27 @@ class StudyResults:
         except (ValueError, EOFError) as error:
             raise StoreError(f"{path} is damaged ({error}). Delete it and start again.") from error
         return pd.DataFrame(values).rename_axis(index="example", columns="class")
+
+    def activations(self, run: str) -> ActivationStore:
+        """The stored activations of a network on its probe set: `.layers` names them in order,
+        `.read(index)` gives one layer's, (examples, ...) float32.
+
+        StoreError when the network is not of this study, or its activations are not here
+        (`keep_activations: true` stores them).
+        """
+        return ActivationStore(self._store("activations", run))
+
+    def grams(self, run: str) -> GramStore:
+        """The stored Gram matrices of a network's layers, batch by batch. StoreError as above."""
+        return GramStore(self._store("grams", run))
+
+    def _store(self, kind: str, run: str) -> Path:
+        self._check_run(run)
+        probe = self.runs.set_index("run").loc[run, "probe"]
+        path = self._networks.with_name(kind) / f"{run}--{probe}.zarr"
+        if not path.exists():
+            raise StoreError(f"{path} is missing: `snakemake grams` reads {run} out.")
+        return path
 
     def pairs(self, measure: str) -> pd.DataFrame:
         """The pairs of networks that `measure` compares: run_a, run_b, group_a, group_b."""

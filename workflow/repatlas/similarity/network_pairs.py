@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +13,15 @@ from repatlas.files import checked_file
 from repatlas.hardware import total_memory
 from repatlas.layers import Layer, select_present
 from repatlas.memory import check_memory
+from repatlas.own import is_own
 from repatlas.similarity.alike import check_alike
 from repatlas.similarity.inputs import Layers
 from repatlas.similarity.minibatch import Block, explain, minibatch_cka
 from repatlas.similarity.scores import Scores
 from repatlas.stores import ActivationStore, GramStore
+
+if TYPE_CHECKING:
+    from repatlas.similarity.measure import Measure
 
 SCHEMA = pa.schema(
     [
@@ -95,9 +99,18 @@ def write_table(table: pa.Table, path: Path) -> None:
 def _symmetric(measure: str, options: Mapping[str, Any]) -> bool:
     if measure == "cka_minibatch":
         return True
+    return _measure(measure).is_symmetric(options)
+
+
+def _measure(name: str) -> "Measure":
+    """A measure of activations: a built-in one, or the user's own."""
+    if is_own(name):
+        from repatlas.similarity.own import own_measure
+
+        return own_measure(name)
     from repatlas.similarity.table import MEASURES
 
-    return MEASURES[measure].is_symmetric(options)
+    return MEASURES[name]
 
 
 def _layers(store: Store, within: bool, wanted: Sequence[str]) -> list[int]:
@@ -149,8 +162,6 @@ def _from_activations(
     networks that are compared with others are handed to it together, in the order of the pairs that
     are wanted, and it holds as many of them at a time as its bound on memory allows.
     """
-    from repatlas.similarity.table import MEASURES
-
     used = [stores[k] for k in sorted({k for pair in pairs for k in pair})]
     check_alike(used, [str(store.path) for store in used])
     # Layers compared across networks are one set; networks whose other layers are compared within
@@ -168,7 +179,7 @@ def _from_activations(
         n, sizes = used[0].n_examples, _features(stores, chosen)
         check_memory(measure, n, sizes, total_memory())
         if sizes:
-            scores = MEASURES[measure].scores(layers, None, **options)
+            scores = _measure(measure).scores(layers, None, **options)
         else:
             scores = Scores(np.empty((0, 0)), np.empty((0, 0), dtype=object))
         for a, b in answers:

@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from repatlas.naming import canonical, canonical_json
-from repatlas.study.fields import Seed, Settings, one_or_more
+from repatlas.study.fields import CrossedArguments, Seed, Settings, one_or_more
 from repatlas.study.messages import shown
 from repatlas.study.sections import NO_AXES, SECTIONS
 
@@ -74,7 +74,9 @@ def _fields(axes: Mapping[str, str], several: bool) -> dict[str, Any]:
         model = SECTIONS.get(section)
         kind = get_type_hints(model, include_extras=True)[axis] if model else Seed
         about = model.model_fields[axis].description if model else "Seed of the network."
-        if several:
+        if several and axis == "arguments":
+            kind = CrossedArguments
+        elif several:
             kind = Annotated[one_or_more(_set(kind)), AfterValidator(_each_once)]
         # The default stands only where nothing is named, and `given` leaves it out.
         fields[axis] = (kind, Field(default=None, description=about))

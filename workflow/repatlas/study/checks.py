@@ -8,14 +8,16 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from repatlas.catalogue import MEASURES
+from repatlas.catalogue import from_activations
 from repatlas.data.content import Description
-from repatlas.layers import Layer, layers_of, select, select_present
+from repatlas.layers import Layer, select, select_present
+from repatlas.naming import canonical_json
+from repatlas.own import is_own
 from repatlas.study.analyses import ANALYSIS_SECTIONS
-from repatlas.study.axes import SETTINGS
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run, fits
 from repatlas.study.messages import Mistake, did_you_mean, listed
+from repatlas.study.places import place
 from repatlas.study.sections import BUILT_IN
 from repatlas.study.settings import StudySettings
 
@@ -42,7 +44,7 @@ def mistakes_in_names(settings: StudySettings) -> Iterator[Mistake]:
                 f"{did_you_mean(name, known)}{listed(known)}",
             )
     for number, measure in enumerate(settings.measures):
-        if MEASURES[measure] and not settings.keep_activations:
+        if from_activations(measure) and not settings.keep_activations:
             yield Mistake(
                 ("measures", number),
                 f"{measure!r} is computed from activations, but `keep_activations` is false; "
@@ -62,7 +64,7 @@ def mistakes_in_layers(
     across = {t.runs[k] for t in tiles for pair in t.pairs if pair[0] != pair[1] for k in pair}
     compared = {_network(run) for run in runs if run.name in across}
     networks = {_network(run): run for run in runs}
-    layers = {key: layers_of(run.spec["model"]) for key, run in networks.items()}
+    layers = {key: run.layers for key, run in networks.items()}
     every = list(dict.fromkeys(chain.from_iterable(layers.values())))
     tapped = {key: _matching(own, settings.taps) for key, own in layers.items()}
     mistaken = False
@@ -91,15 +93,18 @@ def mistakes_in_layers(
                     f"found {entry!r}, but `taps` reads none of these layers out; add {entry!r} to "
                     "`taps`",
                 )
-    for architecture, depth in sorted(compared):
-        wanted = settings.comparisons.layers
-        if not mistaken and not _matching(layers[architecture, depth], wanted):
+    for key in sorted(compared):
+        wanted, architecture = settings.comparisons.layers, key[0]
+        if not mistaken and not _matching(layers[key], wanted):
             yield Mistake(("comparisons", "layers"), _none_of("compared", architecture, wanted))
 
 
-def _network(run: Run) -> tuple[str, int]:
-    """What decides the layers of a network."""
-    return run.spec["model"]["architecture"], run.spec["model"]["depth"]
+def _network(run: Run) -> tuple[str, str]:
+    """What decides the layers of a network, its architecture first."""
+    model = run.spec["model"]
+    of_built_in = {"depth": model.get("depth")}
+    deciding = of_built_in if run.found is None else {**model, "checkpoint": None}
+    return model["architecture"], canonical_json([deciding, run.dataset])
 
 
 def _matching(layers: Sequence[Layer], wanted: Sequence[str]) -> set[Layer]:
@@ -150,14 +155,14 @@ def mistakes_in_runs(
 
     `data` describes the data sets by folder name; `probes` holds the probe plan of each run.
     """
-    place = cache(lambda axis: _place(axis, settings))
+    where = cache(lambda axis: place(axis, settings))
     noisy = penalised = False
     for run in runs:
         noisy |= "random_labels" in run.spec["data"]
         penalised |= "pc_penalty" in run.spec["training"]
         own, plan = data[run.dataset], probes[run.name]
         yield from chain(
-            _training_mistakes(run, own, place),
+            _training_mistakes(run, own, where),
             _probe_mistakes(run, own, plan, data[plan.dataset], settings),
         )
     if settings.data.label_seed is not None and not noisy:
@@ -172,47 +177,50 @@ def mistakes_in_runs(
         )
 
 
-def _training_mistakes(run: Run, data: Description, place: Any) -> Iterator[Mistake]:
+def _training_mistakes(run: Run, data: Description, where: Any) -> Iterator[Mistake]:
     training, name = run.spec["training"], run.design["dataset"]
     fraction = run.spec["data"]["fraction"]
     images = round(fraction * data.n_train)
     side = min(data.shape[1:])
+    if run.spec["data"]["evaluate_on"] == "held_out" and images >= data.n_train:
+        yield Mistake(
+            where("evaluate_on"),
+            f"found 'held_out', but fraction {fraction:g} of {name} leaves no training image "
+            "outside; accepted is 'test', or a smaller fraction",
+        )
+    if side < SMALLEST_SIDE and not is_own(run.spec["model"]["architecture"]):
+        yield Mistake(
+            where("dataset"),
+            f"the images of {name} are {data.shape[1]}x{data.shape[2]} pixels; accepted are "
+            f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}",
+        )
+        return
+    if run.checkpoint:
+        return
     if training["batch_size"] > images:
         yield Mistake(
-            place("batch_size"),
+            where("batch_size"),
             f"found {training['batch_size']}, but fraction {fraction:g} of {name} is {images} "
             f"training images; accepted is at most {images}, or a larger fraction",
         )
     else:
-        yield from _checkpoint_mistakes(training, images // training["batch_size"], place)
+        yield from _checkpoint_mistakes(training, images // training["batch_size"], where)
     if training.get("colour_jitter") and data.shape[0] == 1:
         yield Mistake(
-            place("colour_jitter"),
+            where("colour_jitter"),
             f"found {training['colour_jitter']:g}, but the images of {name} are grey; accepted is "
             "0, or a data set in colour",
         )
-    if run.spec["data"]["evaluate_on"] == "held_out" and images >= data.n_train:
+    if training["crop_padding"] >= side:
         yield Mistake(
-            place("evaluate_on"),
-            f"found 'held_out', but fraction {fraction:g} of {name} leaves no training image "
-            "outside; accepted is 'test', or a smaller fraction",
-        )
-    if side < SMALLEST_SIDE:
-        yield Mistake(
-            place("dataset"),
-            f"the images of {name} are {data.shape[1]}x{data.shape[2]} pixels; accepted are "
-            f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}",
-        )
-    elif training["crop_padding"] >= side:
-        yield Mistake(
-            place("crop_padding"),
+            where("crop_padding"),
             f"found {training['crop_padding']}, but an image of {name} can be reflected by less "
             f"than its side; accepted is at most {side - 1}",
         )
 
 
 def _checkpoint_mistakes(
-    training: Mapping[str, Any], per_epoch: int, place: Any
+    training: Mapping[str, Any], per_epoch: int, where: Any
 ) -> Iterator[Mistake]:
     """Checkpoints after the end of the training, which has `per_epoch` steps an epoch."""
     epochs, wanted = training["epochs"], training.get("checkpoints", {})
@@ -220,7 +228,7 @@ def _checkpoint_mistakes(
         last = max(wanted.get(unit, [0]))
         if last > most:
             yield Mistake(
-                (*place("checkpoints"), unit),
+                (*where("checkpoints"), unit),
                 f"found {last}, but a network trains for {epochs} epochs of {per_epoch} steps; "
                 f"accepted are {unit} up to {most}",
             )
@@ -253,16 +261,3 @@ def _probe_mistakes(
 def _shape(data: Description) -> str:
     channels, height, width = data.shape
     return f"{height}x{width} pixels and {channels} channel{'s' if channels > 1 else ''}"
-
-
-def _place(axis: str, settings: StudySettings) -> tuple[str | int, ...]:
-    """Where the file says, or would say, what `axis` is."""
-    if axis in settings.grid.given:
-        return ("grid", axis)
-    for number, entry in enumerate(settings.include):
-        if axis in entry.given:
-            return ("include", number, axis)
-    for number, override in enumerate(settings.overrides):
-        if axis in override.set.given:
-            return ("overrides", number, "set", axis)
-    return (SETTINGS[axis], axis)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repatlas.naming import digest
+from repatlas.own import is_own, short
 from repatlas.study.grid import Run, fits
 from repatlas.study.measures import Variant
 from repatlas.study.messages import Mistake, StudyError
@@ -21,7 +22,8 @@ class Tile:
     `runs` are the networks concerned, `pairs` the compared ones as indices into `runs`; a pair of
     a network with itself is the comparison within it. `layers` is what is compared between two
     different networks. `options` are those of the measure that differ from its defaults, `label`
-    its name with them. `name` ends in the digest of all of this.
+    its name with them. `name` ends in the digest of all of this. `own` says where a measure of the
+    user's own is.
     """
 
     measure: str
@@ -33,6 +35,7 @@ class Tile:
     pairs: tuple[tuple[int, int], ...]
     layers: tuple[str, ...]
     name: str
+    own: str | None = None
 
 
 def tiles_of(
@@ -139,7 +142,7 @@ def _tile(
     }
     stem = f"{_readable(a[0].group)}--{_readable(b[0].group)}"
     return Tile(
-        measure=measure.name,
+        measure=short(measure.name),
         options=measure.options,
         label=measure.label,
         a=a[0].group,
@@ -148,6 +151,7 @@ def _tile(
         pairs=tuple(pairs),
         layers=layers,
         name=f"{stem}--{digest(spec)}",
+        own=measure.name if is_own(measure.name) else None,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from repatlas.catalogue import ANALYSES
-from repatlas.layers import layers_of, select_present
+from repatlas.layers import select_present
 from repatlas.study.grid import Run
 from repatlas.study.messages import Mistake
 from repatlas.study.settings import StudySettings
@@ -15,7 +15,7 @@ def mistakes_in_components(settings: StudySettings, runs: Sequence[Run]) -> Iter
     """Analyses without those that they are made from, layers that a network does not have, and
     comparisons with a measure that is not computed."""
     for number, name in enumerate(settings.analyses):
-        for needed in ANALYSES[name].needs:
+        for needed in ANALYSES[name].needs if name in ANALYSES else ():
             if needed not in settings.analyses:
                 yield Mistake(
                     ("analyses", number),
@@ -28,11 +28,8 @@ def mistakes_in_components(settings: StudySettings, runs: Sequence[Run]) -> Iter
             f"found 'principal_components', which are compared with CKA; add {MEASURE!r} to "
             "`measures`",
         )
-    for architecture, depth in sorted(
-        {(r.spec["model"]["architecture"], r.spec["model"]["depth"]) for r in runs}
-    ):
-        layers = layers_of({"architecture": architecture, "depth": depth})
-        network = f"a network of architecture {architecture!r} and depth {depth}"
+    different = {_named(run): run.layers for run in runs}
+    for network, layers in different.items():
         taken = select_present(layers, settings.principal_components.layers)
         if "principal_components" in settings.analyses and not taken:
             found = ", ".join(map(repr, settings.principal_components.layers))
@@ -57,3 +54,9 @@ def mistakes_in_components(settings: StudySettings, runs: Sequence[Run]) -> Iter
                 "found no ReLU layer, between which `dominant_examples` compares; add 'relu'",
             )
             return
+
+
+def _named(run: Run) -> str:
+    model = run.spec["model"]
+    depth = "" if run.design["depth"] is None else f" and depth {run.design['depth']}"
+    return f"a network of architecture {model['architecture']!r}{depth}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from repatlas.layers import layers_of, select, select_present
+from repatlas.layers import select, select_present
 from repatlas.naming import canonical_json
 from repatlas.study.grid import Run
 from repatlas.study.messages import Mistake, shown
@@ -22,8 +22,8 @@ def mistakes_in_dynamics(settings: StudySettings, runs: Sequence[Run]) -> Iterat
             "`training: {checkpoints: {steps: [0, 1, 10, 30, 100]}}`",
         )
     wanted = settings.dynamics.layers
-    models = {canonical_json(run.spec["model"]): run.spec["model"] for run in saved}
-    layers = [layers_of(model) for model in models.values()]
+    different = {canonical_json(run.spec["model"]): run for run in saved}
+    layers = [run.layers for run in different.values()]
     every = list(dict.fromkeys(chain.from_iterable(layers)))
     mistaken = False
     for number, entry in enumerate(wanted if saved else []):

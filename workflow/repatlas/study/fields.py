@@ -1,5 +1,8 @@
 """The kinds of value that a study's settings have."""
 
+import itertools
+import math
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -11,6 +14,8 @@ from pydantic import (
     GetJsonSchemaHandler,
 )
 from pydantic_core import CoreSchema
+
+from repatlas import own
 
 
 class Settings(BaseModel):
@@ -74,7 +79,61 @@ def count(unit: str, least: int = 1) -> Any:
     return Field(ge=least, json_schema_extra={"unit": unit})
 
 
+class _AsMapping:
+    """Marks a value that is one thing in the file and another when it is read, with the JSON schema
+    of what is in the file."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+def _arguments(given: Any) -> Any:
+    if not isinstance(given, Mapping):
+        return given
+    for name, value in given.items():
+        if not (isinstance(name, str) and name.isidentifier()):
+            raise ValueError(f"{name!r} cannot be the name of an argument")
+        _plain(name, value)
+    return dict(given)
+
+
+def _plain(name: str, value: Any) -> None:
+    """ValueError unless it is of numbers, text, true, false and null, alone or in lists."""
+    for item in value if isinstance(value, list) else []:
+        _plain(name, item)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"`{name}` is {value}; accepted are finite numbers")
+    if not (value is None or isinstance(value, (bool, int, float, str, list))):
+        raise ValueError(
+            f"`{name}` is of a kind that no argument may be; accepted are numbers, text, true, "
+            "false and null, and lists of them"
+        )
+
+
+def _crossed(given: Any) -> Any:
+    """Every combination of the arguments' values, of which each may be a list of them. A list of
+    mappings, as the record of a study has it, is that already."""
+    if isinstance(given, list):
+        return [_arguments(one) for one in given]
+    given = _arguments(given)
+    if not isinstance(given, dict):
+        return given
+    values = [value if isinstance(value, list) else [value] for value in given.values()]
+    if [] in values or not values:
+        raise ValueError("an argument has no value; name at least one")
+    return [dict(zip(given, chosen, strict=True)) for chosen in itertools.product(*values)]
+
+
 Scalar = bool | int | float | str
+# Arguments of the user's own code: a mapping from names to plain values.
+Arguments = Annotated[dict[str, Any], BeforeValidator(_arguments), _AsMapping()]
+# As an axis of the grid: a mapping of which every value may be a list, read as all combinations.
+CrossedArguments = Annotated[list[dict[str, Any]], BeforeValidator(_crossed), _AsMapping()]
+Own = Annotated[
+    str, Field(pattern=own.PATTERN, json_schema_extra={"patternErrorMessage": own.ACCEPTED})
+]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0)]

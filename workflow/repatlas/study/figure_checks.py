@@ -5,8 +5,9 @@ from typing import Any
 
 from repatlas.catalogue import FIGURES, INTERVENTIONS, chosen_measure, figure_settings
 from repatlas.errors import ConfigError
-from repatlas.layers import layers_of, select, select_present
+from repatlas.layers import select, select_present
 from repatlas.naming import canonical
+from repatlas.own import is_own, short
 from repatlas.study.comparisons import Tile
 from repatlas.study.figures import varies
 from repatlas.study.grid import Run
@@ -22,7 +23,8 @@ def mistakes_in_figures(
     comparisons and analyses that the study lacks."""
     for name, given in settings.figure_settings.items():
         try:
-            figure_settings(name, given, list(runs[0].design))
+            own = [short(measure) for measure in settings.measures if is_own(measure)]
+            figure_settings(name, given, list(runs[0].design), own)
         except ConfigError as error:
             for line in str(error).splitlines():
                 key, text = line.split(": ", 1)
@@ -87,7 +89,7 @@ def _fits_nothing(key: str, value: Any, settings: StudySettings, runs: Sequence[
 def _no_layers(entry: str, settings: StudySettings, runs: Sequence[Run]) -> str | None:
     text = None
     for run in runs:
-        layers = layers_of(run.spec["model"])
+        layers = run.layers
         try:
             select([layers[i] for i in select_present(layers, settings.taps)], [entry])
         except ValueError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from repatlas.catalogue import DISTANCES, FIGURES, INTERVENTIONS
-from repatlas.layers import layers_of, select_present
+from repatlas.layers import select_present
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run
 from repatlas.study.settings import StudySettings
@@ -18,7 +18,7 @@ def figures_of(settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Til
     seeds = any(a != b for tile in tiles if tile.a == tile.b for a, b in tile.pairs)
     relu = any(
         layers[i].kind == "relu"
-        for layers in (layers_of(run.spec["model"]) for run in runs)
+        for layers in (run.layers for run in runs)
         for i in select_present(layers, settings.taps)
     )
     blocks = relu and not DISTANCES.issuperset(settings.measures)
@@ -28,6 +28,7 @@ def figures_of(settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Til
         # A study in which nothing varies still shows its networks.
         "within_by_depth": several["depth"] or not any(several.values()),
         "within_by_width": several["width"],
+        "learning_curves": any(not run.checkpoint for run in runs),
         "within_by_fraction": several["fraction"],
         "across_seeds": seeds,
         # A ranking of measures needs several.

@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from repatlas.layers import Layer, layers_of
 from repatlas.naming import canonical, digest, short_number, slug
+from repatlas.own import is_own, short
 from repatlas.study.axes import AXES
+from repatlas.study.checkpoints import Checkpoint, checkpoints_of
 from repatlas.study.messages import Mistake, StudyError, did_you_mean
 from repatlas.study.sections import (
     NO_AXES,
@@ -26,13 +29,25 @@ Cell = Mapping[str, Any]
 @dataclass(frozen=True)
 class Run:
     """One network: its name, the name of its architecture group (all seeds), its data set's folder
-    name, its design columns, and the canonical spec that its name is the digest of."""
+    name, its design columns, the canonical spec that its name is the digest of, the file that it is
+    loaded from if it is not trained here, and for the user's own architecture what was found of its
+    layers (see `repatlas.study.own`)."""
 
     name: str
     group: str
     dataset: str
     design: dict[str, Any]
     spec: dict[str, Any]
+    checkpoint: str | None = None
+    found: Mapping[str, Any] | None = None
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Its layers, in the order in which they run; those of an own architecture that has not
+        been looked at are unknown, which is none."""
+        if is_own(self.spec["model"]["architecture"]):
+            return [Layer(*layer) for layer in (self.found or {}).get("layers", [])]
+        return layers_of(self.spec["model"])
 
 
 def runs_of(settings: StudySettings) -> list[Run]:
@@ -45,13 +60,13 @@ def runs_of(settings: StudySettings) -> list[Run]:
     none: it would silently do nothing.
     """
     cells, mistakes = _cells(settings)
-    changed = []
+    changed: list[Cell] = []
     used: set[int] = set()
     for cell in cells:
         matching = [n for n, o in enumerate(settings.overrides) if _matches(cell, o.where.given)]
         used.update(matching)
         for number in matching:
-            cell = {**cell, **settings.overrides[number].set.given}
+            cell = _with(cell, settings.overrides[number].set.given)
         changed.append(cell)
     for number, override in enumerate(settings.overrides):
         if number not in used:
@@ -62,12 +77,22 @@ def runs_of(settings: StudySettings) -> list[Run]:
                     "or take the entry out",
                 )
             )
+    weights, lacking = checkpoints_of([_effective(cell) for cell in changed])
+    mistakes += lacking
     if mistakes:
         raise StudyError(mistakes)
     further = _further_axes(settings)
     folders = {name: dataset_folder(name, settings) for name in {c["dataset"] for c in changed}}
     specs = {name: dataset_settings(name, settings).spec() for name in folders}
-    runs = {run.name: run for run in (_run(cell, further, folders, specs) for cell in changed)}
+    made = [
+        _run(_effective(cell), further, folders, specs, file)
+        for cell, file in zip(changed, weights, strict=True)
+    ]
+    if "arguments" in further and len({run.design["arguments"] for run in made}) == 1:
+        # Nothing varies that has no column of its own.
+        for run in made:
+            del run.design["arguments"]
+    runs = {run.name: run for run in made}
     return sorted(_without(runs, settings.exclude_runs), key=_order)
 
 
@@ -96,7 +121,7 @@ def _cells(settings: StudySettings) -> tuple[list[Cell], list[Mistake]]:
     for section in SECTIONS:
         fixed |= getattr(settings, section).model_dump()
     grid = settings.grid.given
-    cells: list[Cell] = [fixed | cell for cell in _cross(grid)]
+    cells: list[Cell] = [_with(fixed, cell) for cell in _cross(grid)]
     excluded: set[int] = set()
     mistakes = []
     for number, entry in enumerate(settings.exclude):
@@ -112,7 +137,7 @@ def _cells(settings: StudySettings) -> tuple[list[Cell], list[Mistake]]:
             )
     kept = [cell for n, cell in enumerate(cells) if n not in excluded]
     for extra in settings.include:
-        kept += [fixed | cell for cell in _cross(grid | extra.given)]
+        kept += [_with(fixed, cell) for cell in _cross(grid | extra.given)]
     if not kept:
         mistakes.append(
             Mistake(
@@ -128,17 +153,50 @@ def _cross(axes: Mapping[str, Sequence]) -> Iterable[dict[str, Any]]:
     return (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
 
 
+def _with(cell: Cell, changes: Cell) -> Cell:
+    """The settings of a network with changes; arguments are changed one by one."""
+    arguments = {**(cell["arguments"] or {}), **(changes.get("arguments") or {})}
+    return {**cell, **changes, "arguments": arguments or None}
+
+
+def _effective(cell: Cell) -> Cell:
+    """The settings that a network has: an own architecture has depth and width among its arguments,
+    if at all, and the built-in ones have no arguments."""
+    if not is_own(cell["architecture"]):
+        return {**cell, "arguments": None}
+    own = {axis: _number(cell["arguments"], axis) for axis in ("depth", "width")}
+    return {**cell, **own, "init": None, "bn_momentum": None}
+
+
+def _number(arguments: Mapping[str, Any] | None, name: str) -> float | None:
+    value = (arguments or {}).get(name)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
 def _matches(cell: Cell, wanted: Mapping[str, Sequence]) -> bool:
-    return all(canonical(cell[key]) in canonical(values) for key, values in wanted.items())
+    cell = _effective(cell)
+    return all(_is_one_of(cell[key], key, values) for key, values in wanted.items())
+
+
+def _is_one_of(value: Any, axis: str, wanted: Sequence) -> bool:
+    if axis == "arguments":
+        # What is named must agree; other arguments may be anything.
+        own = canonical(list((value or {}).items()))
+        return any(all(pair in own for pair in canonical(list(w.items()))) for w in wanted)
+    return canonical(value) in canonical(wanted)
 
 
 def fits(run: Run, wanted: Mapping[str, Sequence]) -> bool:
     """Whether a network has one of the wanted values of every axis named."""
-    return all(value_of(run, axis) in canonical(values) for axis, values in wanted.items())
+    return all(_is_one_of(value_of(run, axis), axis, values) for axis, values in wanted.items())
 
 
 def value_of(run: Run, axis: str) -> Any:
     """A network's value of an axis, whether or not the grid varies it."""
+    if axis == "arguments":
+        return dict(run.spec["model"].get("arguments", []))
+    if axis == "checkpoint":
+        return run.checkpoint
     return canonical(run.design.get(axis, run.spec.get(AXES[axis], {}).get(axis)))
 
 
@@ -151,19 +209,41 @@ def _further_axes(settings: StudySettings) -> list[str]:
 
 
 def _run(
-    cell: Cell, further: Sequence[str], folders: Mapping[str, str], datasets: Mapping[str, dict]
+    cell: Cell,
+    further: Sequence[str],
+    folders: Mapping[str, str],
+    datasets: Mapping[str, dict],
+    weights: Checkpoint | None,
 ) -> Run:
     name = cell["dataset"]
     parts = {s: {k: cell[k] for k in model.model_fields} for s, model in SECTIONS.items()}
     parts["data"] |= {"dataset": datasets[name], **_label_noise(cell)}
-    parts["training"] = TrainingSettings(**parts["training"]).spec()
+    parts["model"] |= _own_code(cell)
+    if weights is None:
+        parts["training"] = TrainingSettings(**parts["training"]).spec()
+    else:
+        # Nothing that a training does is part of what it is; evaluating it has threads too.
+        parts["training"] = {"threads": cell["threads"]}
+    # Seeds of one group may be loaded from a file each, which all are written as one.
     group_spec = canonical(parts)
-    spec = {**group_spec, "seed": cell["seed"]}
+    if weights is not None:
+        parts["model"]["checkpoint"] = weights.digest
+    spec = {**canonical(parts), "seed": cell["seed"]}
     design = {axis: cell[axis] for axis in [*DESIGN, *further]}
     design |= {axis: cell[axis] or 0.0 for axis in OFF_AT_ZERO.intersection(further)}
-    stem = (
-        f"{slug(name)}-{design['architecture']}-d{design['depth']}"
-        f"-w{short_number(design['width'])}-f{short_number(design['fraction'])}"
+    if "arguments" in design:
+        design["arguments"] = _in_words(cell["arguments"])
+    stem = "-".join(
+        [
+            slug(name),
+            slug(short(design["architecture"])),
+            *(
+                f"{k[0]}{short_number(design[k])}"
+                for k in ("depth", "width")
+                if design[k] is not None
+            ),
+            f"f{short_number(design['fraction'])}",
+        ]
     )
     return Run(
         name=f"{stem}-s{design['seed']}-{digest(spec)}",
@@ -172,6 +252,7 @@ def _run(
         dataset=folders[name],
         design=design,
         spec=spec,
+        checkpoint=weights and weights.path,
     )
 
 
@@ -181,6 +262,21 @@ def _without_keeping(group_spec: dict[str, Any]) -> dict[str, Any]:
         section: {key: value for key, value in settings.items() if key not in NO_AXES}
         for section, settings in group_spec.items()
     }
+
+
+def _own_code(cell: Cell) -> dict[str, Any]:
+    """What the spec says of an own architecture. Its arguments are pairs: unlike in a mapping, a
+    null among them counts. They stand there as arguments alone."""
+    if not is_own(cell["architecture"]):
+        return {}
+    arguments = sorted((cell["arguments"] or {}).items())
+    return {"depth": None, "width": None, "arguments": [list(a) for a in arguments] or None}
+
+
+def _in_words(arguments: Mapping[str, Any] | None) -> str:
+    """Arguments as a column of the tables has them: those that have no column of their own."""
+    rest = {k: v for k, v in (arguments or {}).items() if k not in ("depth", "width")}
+    return ", ".join(f"{k} {canonical(v)}" for k, v in sorted(rest.items()))
 
 
 def _label_noise(cell: Cell) -> dict[str, Any]:

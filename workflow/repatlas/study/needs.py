@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from repatlas.data.catalogue import describe
 from repatlas.errors import ResourceError
 from repatlas.hardware import total_memory
 from repatlas.layers import layers_of, select_present
 from repatlas.memory import check_memory, needed
+from repatlas.own import is_own
 from repatlas.study.comparisons import Tile
+from repatlas.study.grid import Run
 from repatlas.study.study import Study
 
 
@@ -34,19 +35,25 @@ def features(model: Mapping, shape: tuple[int, int, int]) -> list[int]:
     return counts
 
 
+def features_of(run: Run, shape: tuple[int, int, int]) -> list[int]:
+    """Numbers that each layer of a network gives for one example of `shape` (C, H, W)."""
+    if run.found and is_own(run.spec["model"]["architecture"]):
+        return run.found["features"]
+    return features(run.spec["model"], shape)
+
+
 def disk_bytes(study: Study, results: Path) -> int:
     """Least bytes that the stores still to be made will take under `results`."""
     total = 0.0
-    shapes = {folder: describe(spec).shape for folder, spec in study.datasets.items()}
     for run in study.runs:
-        probe, model = study.probes[run.name], run.spec["model"]
-        taps = select_present(layers_of(model), probe.taps)
+        probe = study.probes[run.name]
+        taps = select_present(run.layers, probe.taps)
         stem = f"{run.name}--{probe.id}.manifest.json"
         if not (results / "grams" / stem).exists():
             batches = probe.size // probe.batch_size * probe.passes
             total += batches * len(taps) * probe.batch_size * (probe.batch_size - 1) // 2 * 4
         if study.settings.keep_activations and not (results / "activations" / stem).exists():
-            sizes = features(model, shapes[run.dataset])
+            sizes = features_of(run, study.shape(run.name))
             total += 4 * probe.size * sum(sizes[i] for i in taps)
     return int(total)
 
@@ -60,8 +67,7 @@ def compared_features(study: Study, tile: Tile) -> list[list[int]]:
     runs = {study.by_name[name].group: study.by_name[name] for name in tile.runs}
     sizes = {}
     for group, run in runs.items():
-        model = run.spec["model"]
-        layers, counts = layers_of(model), features(model, study.shape(run.name))
+        layers, counts = run.layers, features_of(run, study.shape(run.name))
         tapped = select_present(layers, study.probes[run.name].taps)
         compared = set(select_present(layers, tile.layers)) & set(tapped)
         sizes[group] = [counts[i] for i in tapped], [counts[i] for i in sorted(compared)]
@@ -74,7 +80,7 @@ def compared_features(study: Study, tile: Tile) -> list[list[int]]:
 def tile_bytes(study: Study, tile: Tile) -> float:
     """Memory that the job of a tile takes at its peak, in bytes; 0 for minibatch CKA."""
     n, together = study.probes[tile.runs[0]].size, compared_features(study, tile)
-    return max((needed(tile.measure, n, sizes) for sizes in together), default=0.0)
+    return max((needed(tile.own or tile.measure, n, sizes) for sizes in together), default=0.0)
 
 
 def check_machine(
@@ -103,4 +109,4 @@ def check_machine(
         )
     for tile in study.tiles:
         for sizes in compared_features(study, tile):
-            check_memory(tile.measure, study.probes[tile.runs[0]].size, sizes, memory())
+            check_memory(tile.own or tile.measure, study.probes[tile.runs[0]].size, sizes, memory())

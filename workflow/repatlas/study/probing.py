@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from repatlas.data.catalogue import describe
 from repatlas.data.content import Description
 from repatlas.errors import ResourceError
+from repatlas.own import is_own
 from repatlas.probe_sizes import BASE, check_size, closed_form_bytes, probed_features
 from repatlas.study.grid import Run
 from repatlas.study.messages import Mistake
@@ -26,6 +26,8 @@ def mistakes_in_probes(
         return
     options, large = settings.linear_probes, {}
     for run in runs:
+        if is_own(run.spec["model"]["architecture"]):
+            continue  # no linear probes are fitted to it, see `study.own`
         about = data[run.dataset]
         n = round(run.spec["data"]["fraction"] * about.n_train)
         if options.method == "sgd":
@@ -51,6 +53,6 @@ def probe_memory(study: "Study", name: str) -> int:
     run, options = study.by_name[name], study.settings.linear_probes
     if options.method == "sgd":
         return BASE
-    about = describe(study.datasets[run.dataset])
+    about = study.description(run.dataset)
     n = round(run.spec["data"]["fraction"] * about.n_train)
     return closed_form_bytes(n, probed_features(run.spec["model"], about.shape, options.pool))

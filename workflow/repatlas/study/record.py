@@ -34,17 +34,19 @@ def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
         )
     artifacts = {
         name: {run: f"{results}/{study.artifact(name, run)}" for run in study.analysed(name)}
-        for name in study.settings.analyses
+        for name in study.analyses
         if ANALYSES[name].artifact
     }
     probes = sorted({f"{probe.dataset}-{probe.size}" for probe in study.probes.values()})
     own = ["network_tables", "similarity_tables"]
-    own += [f"{name}_table" for name in study.settings.analyses]
+    own += [f"{name}_table" for name in study.analyses]
+    own += [f"own_analysis-{name}" for name in study.own_analyses]
     own += [f"figure-{name}" for name in study.figures]
     jobs = {
         "data": list(study.datasets),
         "probe": probes,
-        "train": list(study.by_name),
+        "train": [run.name for run in study.runs if not run.checkpoint],
+        "load_checkpoint": [run.name for run in study.runs if run.checkpoint],
         "extract": [f"{name}--{probe.id}" for name, probe in study.probes.items()],
         "similarity": [f"{tile.measure}/{tile.name}" for tile in study.tiles],
         **{name: [Path(path).stem for path in of.values()] for name, of in artifacts.items()},

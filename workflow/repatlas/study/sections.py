@@ -7,10 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from repatlas.own import is_own
 from repatlas.study.fields import (
+    Arguments,
     Depth,
     Fraction,
     OneOrMore,
+    Own,
     Seed,
     Settings,
     Share,
@@ -27,8 +30,11 @@ Pixels = Annotated[int, count("pixels")]
 class DatasetSettings(Settings):
     """One data set of the study, under the name that the grid uses for it."""
 
-    source: Literal["digits", "cifar10", "cifar100", "mnist", "fashion-mnist", "folder", "npz"]
-    """Where the images come from: a built-in set, a `folder` of images, or an `npz` file."""
+    source: (
+        Literal["digits", "cifar10", "cifar100", "mnist", "fashion-mnist", "folder", "npz"] | Own
+    )
+    """Where the images come from: a built-in set, a `folder` of images, an `npz` file, or a
+    function of your own that gives the arrays of such a file: see EXTENDING.md."""
     path: str | None = None
     """`folder` and `npz`: where your data lies. A relative path starts where Snakemake runs."""
     size: Pixels | list[Pixels] | None = None
@@ -40,6 +46,8 @@ class DatasetSettings(Settings):
     set. By default 0.2."""
     split_seed: Seed | None = None
     """Seed of that split. By default 0."""
+    arguments: Arguments | None = None
+    """What a function of your own is called with, by name."""
 
     @model_validator(mode="after")
     def _belongs_to_source(self) -> "DatasetSettings":
@@ -48,6 +56,8 @@ class DatasetSettings(Settings):
             "folder": {"path", "size", "channels", "test_fraction", "split_seed"},
             "npz": {"path", "test_fraction", "split_seed"},
         }.get(self.source, set())
+        if is_own(self.source):
+            accepted = {"arguments", "test_fraction", "split_seed"}
         if wrong := sorted(given - accepted):
             rest = (
                 f"accepted beside `source`: {', '.join(sorted(accepted))}"
@@ -68,7 +78,10 @@ class DatasetSettings(Settings):
     def spec(self) -> dict[str, Any]:
         """The part that decides the data, without what is not given."""
         spec = self.model_dump(exclude_none=True)
-        if self.source in OWN:
+        if self.arguments is not None:
+            # As pairs a null among them counts.
+            spec["arguments"] = [list(pair) for pair in sorted(self.arguments.items())] or None
+        if self.source in OWN or is_own(self.source):
             spec.setdefault("test_fraction", 0.2)
             spec.setdefault("split_seed", 0)
         return spec
@@ -102,8 +115,9 @@ class DataSettings(Settings):
 class ModelSettings(Settings):
     """Which network."""
 
-    architecture: Literal["resnet", "cnn"] = "resnet"
-    """`resnet`: the paper's CIFAR ResNet v1. `cnn`: the same without residual connections."""
+    architecture: Literal["resnet", "cnn"] | Own = "resnet"
+    """`resnet`: the paper's CIFAR ResNet v1. `cnn`: the same without residual connections. Or your
+    own: see EXTENDING.md. The four settings that follow are those of `resnet` and `cnn`."""
     depth: Depth = 14
     """Number of weight layers, of the form 6n+2: 8, 14, 20, 26, ..."""
     width: Width = 1.0
@@ -112,6 +126,12 @@ class ModelSettings(Settings):
     """Initialisation of all kernels. `he_normal` is Keras' truncated normal, the paper's."""
     bn_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Weight of the new batch in batch normalisation's running statistics (Keras' 0.99 is 0.01)."""
+    arguments: Arguments | None = None
+    """What an architecture of your own is called with, by name. In the grid a list of values is
+    crossed. `depth` and `width` among them fill the tables' columns of these names."""
+    checkpoint: str | None = None
+    """A saved state dict (`torch.save`) that the network is loaded from instead of being trained;
+    `{seed}`, `{depth}` and the like in its path stand for the network's own."""
 
 
 class CheckpointSettings(Settings):

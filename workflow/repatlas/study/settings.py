@@ -13,7 +13,7 @@ from repatlas.study.analyses import (
     PrincipalComponentSettings,
 )
 from repatlas.study.axes import Axes, Changes, Pair
-from repatlas.study.fields import AnyOf, Name, OneOrMore, Scalar, Settings, count
+from repatlas.study.fields import AnyOf, Name, OneOrMore, Own, Scalar, Settings, count
 from repatlas.study.measures import MeasureOptions
 from repatlas.study.sections import (
     BUILT_IN,
@@ -110,15 +110,16 @@ class StudySettings(Settings):
     keep_activations: bool = True
     """Store activations beside the Gram matrices. At paper scale a width-10 network's do not fit
     on a disk; minibatch CKA never needs them."""
-    measures: OneOrMore[Measure] = ["cka_minibatch"]
-    """Similarity measures; all but cka_minibatch need `keep_activations: true`."""
+    measures: OneOrMore[Measure | Own] = ["cka_minibatch"]
+    """Similarity measures; all but cka_minibatch need `keep_activations: true`. Your own: see
+    EXTENDING.md."""
     measure_options: MeasureOptions = MeasureOptions()
     """Options of measures, by measure; a list of them computes the measure once for each."""
     comparisons: ComparisonSettings = ComparisonSettings()
     """Which networks are compared."""
-    analyses: AnyOf[Analysis] = []
+    analyses: AnyOf[Analysis | Own] = []
     """Analyses beyond similarities, each with its tables and figures; options of one stand in the
-    section of its name."""
+    section of its name. Your own, which makes a table: see EXTENDING.md."""
     analysed: list[Axes] = []
     """Networks that analyses look into: those that match all keys of one entry; by default every
     network. Predictions and best matches take all."""

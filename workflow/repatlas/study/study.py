@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from repatlas.data.catalogue import describe
 from repatlas.data.content import Description
 from repatlas.errors import ConfigError, RepatlasError
 from repatlas.naming import canonical, digest
+from repatlas.own import is_own, short
 from repatlas.study.checks import (
     mistakes_in_analyses,
     mistakes_in_layers,
@@ -27,6 +29,12 @@ from repatlas.study.figures import figures_of, settings_of, tables_of
 from repatlas.study.grid import Run, dataset_folder, dataset_settings, fits, runs_of
 from repatlas.study.measures import Variant, mistakes_in_options, variants
 from repatlas.study.messages import Mistake, StudyError, as_written
+from repatlas.study.own import (
+    describe_own,
+    mistakes_in_functions,
+    mistakes_in_own,
+    with_layers,
+)
 from repatlas.study.predictions import mistakes_in_class_groups, prediction_pairs
 from repatlas.study.probing import mistakes_in_probes
 from repatlas.study.read import lines_of, shown_path
@@ -60,17 +68,22 @@ class Study:
     ----------
     config : the content of the study's YAML file (or of several, merged)
     files : the files it came from, for messages
+    kept : folder for what is found of the user's own code, which is run once; without it each time
 
     Raises ConfigError with one line for each thing that is wrong: where in which file, what was
     found, what is accepted. No image is read; a user's own data are listed.
     """
 
-    def __init__(self, config: Mapping[str, Any], files: Sequence[str] = ()):
+    def __init__(
+        self, config: Mapping[str, Any], files: Sequence[str] = (), kept: Path | None = None
+    ):
         try:
             self.settings = load_settings(config)
             _stop_at(mistakes_in_names(self.settings))
+            _stop_at(mistakes_in_functions(self.settings, kept))
             self.runs: list[Run] = runs_of(self.settings)
-            self._descriptions = self._describe()
+            self._descriptions = self._describe(kept)
+            self.runs = with_layers(self.settings, self.runs, self._descriptions, kept)
             self.tiles: list[Tile] = []
             self.prediction_pairs: list[tuple[str, str]] = []
             self._compare()
@@ -91,6 +104,7 @@ class Study:
         else:
             mistakes += mistakes_in_figures(settings, self.runs, self.tiles)
             mistakes += mistakes_in_analyses(settings, self.runs, self.tiles)
+        mistakes += mistakes_in_own(settings, self.runs)
         mistakes += mistakes_in_dynamics(settings, self.runs)
         mistakes += mistakes_in_components(settings, self.runs)
         try:
@@ -110,6 +124,16 @@ class Study:
     def measures(self) -> list[Variant]:
         """The measures, each with its options."""
         return variants(self.settings.measures, self.settings.measure_options)
+
+    @property
+    def analyses(self) -> list[str]:
+        """Names of the built-in analyses that the study names."""
+        return [name for name in self.settings.analyses if not is_own(name)]
+
+    @property
+    def own_analyses(self) -> dict[str, str]:
+        """Where the user's own analyses are, by their name, which is that of their table."""
+        return {short(name): name for name in self.settings.analyses if is_own(name)}
 
     @cached_property
     def by_name(self) -> dict[str, Run]:
@@ -192,12 +216,15 @@ class Study:
         names = {run.design["dataset"] for run in self.runs}
         return sorted(names | set(filter(None, [self.settings.probe.dataset])))
 
-    def _describe(self) -> dict[str, Description]:
+    def _describe(self, kept: Path | None) -> dict[str, Description]:
         found, mistakes = {}, []
         for name in self._dataset_names():
             folder = dataset_folder(name, self.settings)
+            spec = self.datasets[folder]
             try:
-                found[folder] = describe(self.datasets[folder])
+                found[folder] = (
+                    describe_own(spec, kept) if is_own(spec["source"]) else describe(spec)
+                )
             except RepatlasError as error:
                 mistakes.append(Mistake(("datasets", name), str(error)))
         _stop_at(mistakes)

@@ -6,8 +6,6 @@ its index trajectory.json. A run that diverges leaves them all too: it ends as a
 reason, because one bad network must not cost the study.
 """
 
-import csv
-import io
 import logging
 import math
 import os
@@ -24,12 +22,10 @@ from torch.nn import functional
 from repatlas.data.dataset import Dataset
 from repatlas.data.selection import held_out, randomise_labels, subset
 from repatlas.errors import DataError
-from repatlas.files import whole_file, write_json, write_text
 from repatlas.models.registry import build
 from repatlas.run_record import is_made, read_status, write_status
-from repatlas.training import checkpoint
+from repatlas.training import checkpoint, record
 from repatlas.training.batches import TrainingBatches
-from repatlas.training.device import describe
 from repatlas.training.evaluate import logits, score
 from repatlas.training.optimiser import Optimiser
 from repatlas.training.principal_component import PrincipalComponentPenalty
@@ -41,15 +37,6 @@ from repatlas.trajectory import FOLDER, planned_steps
 
 log = logging.getLogger(__name__)
 
-CURVE = [
-    "epoch",
-    "step",
-    "learning_rate",
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-]
 # Seconds of training that a kill may cost.
 RESUME_EVERY = float(os.environ.get("REPATLAS_RESUME_SECONDS", 60))
 
@@ -138,6 +125,8 @@ class Training:
     def run_epoch(self) -> None:
         """Train one epoch, evaluate where the protocol says so, and add a row to the curve."""
         rate = self.optimiser.start_epoch(self.epoch)
+        # The built-in networks draw nothing; an own one may (dropout), the same after a resume.
+        torch.manual_seed(generator(self.spec["seed"], "network", self.epoch).initial_seed())
         self.network.train()
         # Sums stay on the device: reading them is a host synchronisation, done once an epoch.
         total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -158,7 +147,7 @@ class Training:
                 correct += (output.detach().argmax(1) == labels).sum()
         examples = len(self.batches) * self.batches.batch_size
         self.epoch += 1
-        row = dict.fromkeys(CURVE, math.nan) | {
+        row = dict.fromkeys(record.CURVE, math.nan) | {
             "epoch": self.epoch,
             "step": self.step,
             "learning_rate": rate,
@@ -277,44 +266,20 @@ def _record(training: Training, identity: Mapping, folder: Path, device: torch.d
         "epochs": training.epoch,
         "steps": training.step,
         "train_examples": len(training.batches.labels),
-        "train_loss": _finite(training.curve[-1]["train_loss"]),
+        "train_loss": record.finite(training.curve[-1]["train_loss"]),
         "train_accuracy": training.curve[-1]["train_accuracy"] if ok else None,
-        "test_loss": _finite(loss),
+        "test_loss": record.finite(loss),
         # The accuracy of the final epoch: choosing the best epoch on the test set would flatter it.
         "test_accuracy": accuracy if ok else None,
         "parameters": sum(p.numel() for p in training.network.parameters()),
         "code": identity["code"],
         "data": identity["data"],
     }
-    write_json(folder / "spec.json", identity["spec"])
-    checkpoint.save(checkpoint.snapshot(training.network), folder / "model.pt")
-    _write_array(folder / "test_logits.npy", values)
-    write_text(folder / "curve.csv", _csv(training.curve))
-    write_json(folder / "hardware.json", describe(device))
+    record.write(folder, identity["spec"], training.network, values, training.curve, device)
     if training.trajectory is not None:
         training.trajectory.hand_over(training.step, folder)
     return write_status(folder, status)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _plain(spec: Mapping) -> dict:
     return {k: _plain(v) if isinstance(v, Mapping) else v for k, v in spec.items()}
-
-
-def _write_array(path: Path, values: np.ndarray) -> None:
-    with whole_file(path) as partial, open(partial, "wb") as handle:
-        np.save(handle, values)
-
-
-def _csv(rows: list[dict]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, CURVE, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
-        for row in rows
-    )
-    return out.getvalue()
