@@ -1,0 +1,113 @@
+"""Every command in the docs is run, or marked as one that is not.
+
+A comment `<!-- not run here -->` before a block leaves out all of it, `<!-- not run here: A, B -->`
+its lines that contain A or B. Commands run in a copy of the repository that holds the finished
+smoke study.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from .conftest import ROOT
+
+# One worker runs the workflow, so that the finished smoke study is made once.
+pytestmark = pytest.mark.xdist_group("workflow")
+
+PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "workflow/README.md"]
+PAGES += ["results/README.md", "benchmarks/README.md"]
+BLOCK = re.compile(
+    r"(?:<!-- not run here(?P<marks>:[^>]*)? (?P<marked>-->)\n)?"
+    r"```(?:bash|sh|shell|console)\n(?P<text>.*?)```",
+    re.DOTALL,
+)
+
+
+def commands(page):
+    """(command, whether it is marked) for each line of each block of a page."""
+    for block in BLOCK.finditer((ROOT / page).read_text(encoding="utf-8")):
+        marks = [m.strip(" ") for m in (block["marks"] or "").lstrip(":").split(",") if m.strip()]
+        lines = [k for k in block["text"].replace("\\\n", " ").splitlines() if k.strip()]
+        unused = [m for m in marks if not any(m in line for line in lines)]
+        assert not unused, f"{page}: marked, but not there: {unused}"
+        for line in lines:
+            if not line.startswith("#"):
+                everything = bool(block["marked"]) and not marks
+                yield line.strip(), everything or any(mark in line for mark in marks)
+
+
+TO_RUN = [(page, line) for page in PAGES for line, marked in commands(page) if not marked]
+
+
+@pytest.fixture(scope="module")
+def copy(smoke, tmp_path_factory):
+    """A copy of the repository, where the smoke study is
+    finished and a folder of images and two of activations lie."""
+    folder = tmp_path_factory.mktemp("docs")
+    for name in ("Makefile", "Snakefile", "pyproject.toml", "workflow", "config", "envs"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name)
+        else:
+            shutil.copy(ROOT / name, folder)
+    for name in ("results", ".snakemake"):
+        shutil.copytree(smoke[0] / name, folder / name, symlinks=True)
+    (folder / ".ready").touch()
+    rng = np.random.default_rng(0)
+    for name in ("activations_a", "activations_b"):
+        (folder / name).mkdir()
+        np.save(folder / name / "layer.npy", rng.standard_normal((40, 6)))
+    digits = load_digits()
+    for digit, bird in enumerate(["heron", "stork"]):
+        (folder / "birds" / bird).mkdir(parents=True)
+        images = digits.images[digits.target == digit][:40]
+        for number, image in enumerate(images):
+            picture = Image.fromarray((image * 15).astype(np.uint8))
+            picture.save(folder / "birds" / bird / f"{number:03}.png")
+    manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(study: birds\n.*?)```", manual, re.DOTALL)
+    assert len(blocks) == 1
+    (folder / "birds.yaml").write_text(blocks[0])
+    return folder
+
+
+@pytest.mark.parametrize(("page", "line"), TO_RUN, ids=[line.split("#")[0] for _, line in TO_RUN])
+def test_a_command_of_the_docs_runs(copy, page, line):
+    tools = str(Path(sys.executable).parent)
+    paths = {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(copy / "workflow")}
+    # The environment of the tests instead of one that make would set up.
+    paths["MAKEFLAGS"] = f"BIN={tools} READY=.ready"
+    program = shlex.split(line, comments=True)[0]
+    assert shutil.which(program, path=paths["PATH"]), f"{page}: no program {program}"
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=copy,
+        env={**os.environ, **paths},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, f"{page}: {line}\n{done.stdout}\n{done.stderr}"
+
+
+def test_own_images_become_a_heat_map(copy):
+    """After the commands of "Your own data in five minutes"."""
+    study = copy / "results/studies/birds"
+    assert (study / "figures/within_by_depth.png").stat().st_size > 10_000
+    assert (study / "report.html").exists()
+
+
+def test_pages_that_are_linked_are_there():
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
