@@ -3,6 +3,7 @@ own: singular values of activations, branches whose last batch normalisation is 
 
 import itertools
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,11 @@ PAIR = [{"depth": 8}, {"depth": 14}]
 
 @pytest.fixture(scope="module")
 def folder(smoke, tmp_path_factory):
-    """The results of a study of the smoke networks, one of them with checkpoints besides."""
+    """The results of a study of the smoke networks, one of them with checkpoints besides, in a copy
+    of the smoke study's folder."""
+    here = tmp_path_factory.mktemp("analyses")
+    for name in ("results", ".snakemake"):
+        shutil.copytree(smoke[0] / name, here / name, symlinks=True)
     training = yaml.safe_load(SMOKE.read_text())["training"]
     config = write_config(
         tmp_path_factory.mktemp("study") / "analyses.yaml",
@@ -36,12 +41,12 @@ def folder(smoke, tmp_path_factory):
         analyses=list(ANALYSES),
         predictions={"pairs": [PAIR], "class_groups": {"round": [0, 6, 8, 9]}},
     )
-    outcome = start(smoke[0], config)
+    outcome = start(here, config)
     assert outcome.code == 0, outcome.output
     # The three networks without checkpoints are those of the smoke study.
     assert outcome.jobs["train_with_checkpoints"] == 1
     assert "train" not in outcome.jobs
-    return smoke[0] / "results"
+    return here / "results"
 
 
 @pytest.fixture(scope="module")
