@@ -42,10 +42,10 @@ def examples():
 def own_data(tmp_path, monkeypatch):
     """A working folder with the data that the manual's examples name."""
     monkeypatch.chdir(tmp_path)
-    for name in ("cat", "dog"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
+    for name in ("photos/cat", "photos/dog", "birds/heron", "birds/stork"):
+        (tmp_path / name).mkdir(parents=True)
         for number in range(12):
-            Image.new("RGB", (40, 30)).save(tmp_path / "photos" / name / f"{number}.png")
+            Image.new("RGB", (40, 30)).save(tmp_path / name / f"{number}.png")
     code = re.search(r"```python\n(.*?)```", TEXT, re.DOTALL)[1]
     exec(compile(code, "config/README.md", "exec"), {})
     assert np.load("rows.npz")["x"].shape == (200, 16, 16)
