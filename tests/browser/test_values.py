@@ -66,7 +66,7 @@ def test_pointing_at_a_pair_names_it_and_gives_its_value(window, made):
     for j in (0, 5, 12):
         expected = row.iloc[j]
         page.page.mouse.move(*page.cell(3, j))
-        page.page.wait_for_selector("#tip:not([hidden])")
+        page.page.locator("#tip").filter(has_text=f"({j + 1} of 13)").wait_for()
         said = page.text("#tip")
         assert "stage2.block1.relu1 (4 of 7)" in said
         assert f"{expected['layer_b']} ({j + 1} of 13)" in said
