@@ -66,7 +66,14 @@ def cells_of(results: StudyResults, runs: pd.DataFrame) -> pd.DataFrame:
 
 def varying(results: StudyResults, cells: pd.DataFrame) -> list[str]:
     """The axes of which the cells have several values: depth, width and fraction first."""
-    return [a for a in _by_preference(_axes(results)) if cells[a].nunique() > 1]
+    return [a for a in _by_preference(_axes(results)) if _number_of_values(cells, a) > 1]
+
+
+def _number_of_values(cells: pd.DataFrame, axis: str) -> int:
+    """How many values of an axis the cells have. That some lack a depth or width is no value: their
+    architecture tells them from the others."""
+    values = cells[axis]
+    return int((values[values != 0] if axis in labels.MAY_LACK else values).nunique())
 
 
 def _by_preference(axes: Iterable[str]) -> list[str]:
@@ -122,7 +129,7 @@ def arrange(
     A single row that is too long is broken; what still does not fit is thinned out evenly.
     """
     others = [a for a in varying(results, cells) if a != axis]
-    if others and cells[axis].nunique() == 1:
+    if others and _number_of_values(cells, axis) < 2:
         axis, *others = others
     cells, held = hold(cells, others[1:])
     notes = [held] if held else []

@@ -88,7 +88,8 @@ def runs_of(settings: StudySettings) -> list[Run]:
         _run(_effective(cell), further, folders, specs, file)
         for cell, file in zip(changed, weights, strict=True)
     ]
-    if "arguments" in further and len({run.design["arguments"] for run in made}) == 1:
+    own = [run for run in made if is_own(run.design["architecture"])]
+    if "arguments" in further and len({run.design["arguments"] for run in own}) < 2:
         # Nothing varies that has no column of its own.
         for run in made:
             del run.design["arguments"]
