@@ -142,7 +142,7 @@ def write_profile(folder: Path, **train: str | None) -> Path:
 def uninterrupted(tmp_path_factory):
     """Folders of the networks of all seeds used here, trained on this machine without SLURM."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    config = write_study(folder / "study.yaml", "whole", [0, 1, 2, 3, 4, 5])
+    config = write_study(folder / "study.yaml", "whole", [0, 1, 2, 3, 4, 5, 6])
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), "--cores", "2"]
     command += ["--configfile", str(config), "--directory", str(folder), "networks"]

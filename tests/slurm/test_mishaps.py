@@ -1,7 +1,8 @@
 """One night on a cluster in which everything goes wrong, and the networks of the morning after.
 
-Each seed of the first study meets a fate of its own: too little memory, too little time, somebody's
-`scancel`, a more urgent job. In the second the driver is killed, then a node goes down.
+Each seed of the first study meets a fate of its own: too little memory, too little time with and
+without a warning, somebody's `scancel`, a more urgent job. In the second the driver is killed, then
+a node goes down.
 """
 
 import time
@@ -20,7 +21,8 @@ from .conftest import (
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
-STARVED, LATE, CANCELLED, PREEMPTED, FIRST, SECOND = range(6)
+STARVED, LATE, CANCELLED, PREEMPTED, FIRST, SECOND, WARNED = range(7)
+FATES = [STARVED, LATE, WARNED, CANCELLED, PREEMPTED]
 
 
 class Night:
@@ -33,13 +35,15 @@ class Night:
 @pytest.fixture(scope="module")
 def night(cluster, tmp_path_factory):
     folder = tmp_path_factory.mktemp("night")
-    config = write_study(folder / "study.yaml", "night", [STARVED, LATE, CANCELLED, PREEMPTED])
+    config = write_study(folder / "study.yaml", "night", FATES)
     profile = write_profile(
         folder / "profile",
         mem_mb=f"300 * attempt**3 if '-s{STARVED}-' in wildcards.run else 4000 * attempt",
+        # One job is not warned, and runs into its limit.
+        slurm_extra=f"'' if '-s{LATE}-' in wildcards.run else '--signal=TERM@120'",
     )
     driver = Driver(cluster, folder, config, profile)
-    fates = {LATE: _cut_short, CANCELLED: _cancel, PREEMPTED: _preempt}
+    fates = {LATE: _cut_short, WARNED: _cut_short, CANCELLED: _cancel, PREEMPTED: _preempt}
     process = driver.start("networks")
     end = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < end:
@@ -67,7 +71,7 @@ def _preempt(cluster, job):
 
 def test_every_network_is_there_in_the_morning_and_none_differs(night, uninterrupted):
     assert night.code == 0, night.console
-    for seed in (STARVED, LATE, CANCELLED, PREEMPTED):
+    for seed in FATES:
         assert same_network(night.driver.folder / "results/runs", uninterrupted, seed), seed
 
 
@@ -89,6 +93,15 @@ def test_a_job_over_its_time_is_reported_and_goes_on_with_more(night):
     assert "DUE TO TIME LIMIT" in night.driver.said(LATE)
     assert "told to end; saved after epoch" in night.driver.said(LATE)
     assert "continues after epoch" in _log(night, LATE)
+
+
+def test_a_job_that_is_warned_of_its_end_saves_and_goes_on_with_more(night):
+    first, second = night.driver.jobs_of(WARNED)
+    # It ends by itself; SLURM says so unless the limit has come meanwhile.
+    assert first["JobState"] in ("FAILED", "TIMEOUT")
+    assert (second["JobState"], second["TimeLimit"]) == ("COMPLETED", "12:00:00")
+    assert "told to end; saved after epoch" in night.driver.said(WARNED)
+    assert "continues after epoch" in _log(night, WARNED)
 
 
 def test_a_cancelled_job_is_reported_and_goes_on(night):
