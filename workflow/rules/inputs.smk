@@ -55,10 +55,12 @@ def run_checkpoint(wildcards):
 
 
 def network_code(entry):
-    # The code of a rule that builds a network.
+    # The code of a rule that builds a network. Its digest is taken once a rule, not once a job.
+    rule_code = code_digest(entry)
+
     def code(wildcards):
         architecture = STUDY.by_name[wildcards.run].spec["model"]["architecture"]
-        return with_own(code_digest(entry), architecture)
+        return with_own(rule_code, architecture)
 
     return code
 
@@ -108,6 +110,7 @@ def gram_manifests():
 # --- similarity -----------------------------------------------------------------------------------
 
 TILES = {(tile.measure, tile.name): tile for tile in STUDY.tiles}
+TILE_CODE = code_digest("repatlas.cli.similarity")
 
 
 def tile_inputs(wildcards):
@@ -129,7 +132,7 @@ def tile_spec(wildcards):
 
 def tile_code(wildcards):
     tile = TILES[wildcards.measure, wildcards.tile]
-    return with_own(code_digest("repatlas.cli.similarity"), tile.own or "")
+    return with_own(TILE_CODE, tile.own or "")
 
 
 def tile_mem_mb(wildcards, attempt):
