@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from repatlas.analysis.design import Grid
-from repatlas.analysis.statistics import pair_intervals
+from repatlas.analysis.statistics import layer_intervals
 from repatlas.catalogue import DISTANCES
 from repatlas.files import verified
 
@@ -123,14 +123,12 @@ def _with_intervals(result: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     keys = ["measure", "group", "other_group"]
     parts = []
     for key, pairs in table.groupby(keys, sort=False):
-        part = pd.DataFrame()
-        for column in ("match_depth", "value"):
-            values = pairs.pivot(index=["run", "other"], columns="index", values=column)
-            one, other = (values.index.get_level_values(side) for side in ("run", "other"))
-            low, high = pair_intervals(one, other, values.to_numpy())
-            part["index"] = values.columns
-            part[f"{column}_low"], part[f"{column}_high"] = low, high
-        parts.append(part.assign(**dict(zip(keys, key, strict=True))))
+        depth, value = (
+            layer_intervals(pairs, ("run", "other"), "index", column)
+            for column in ("match_depth", "value")
+        )
+        both = depth.merge(value, on="index", validate="one_to_one")
+        parts.append(both.assign(**dict(zip(keys, key, strict=True))))
     names = [f"{column}_{end}" for column in ("match_depth", "value") for end in ("low", "high")]
     if parts:
         result = result.merge(pd.concat(parts), on=[*keys, "index"], validate="one_to_one")

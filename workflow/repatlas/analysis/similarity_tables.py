@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from repatlas.analysis.blocks import BlockMetrics, block_metrics
 from repatlas.analysis.design import Grid
-from repatlas.analysis.statistics import pair_intervals, spread
+from repatlas.analysis.statistics import layer_intervals, spread
 from repatlas.analysis.symmetry import each_pair_once, symmetrised
 from repatlas.analysis.writing import write_csv
 from repatlas.catalogue import DISTANCES
@@ -183,8 +183,5 @@ def _over_pairs(pairs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     result = values.agg(
         n_pairs="count", value_mean="mean", value_sd="std", value_min="min", value_max="max"
     ).reset_index()
-    wide = pairs.pivot(index=["run_a", "run_b"], columns="index_a", values="value")
-    one, other = (wide.index.get_level_values(side) for side in ("run_a", "run_b"))
-    low, high = pair_intervals(one, other, wide.to_numpy())
-    ends = pd.DataFrame({"index_a": wide.columns, "value_low": low, "value_high": high})
+    ends = layer_intervals(pairs, ("run_a", "run_b"), "index_a", "value")
     return result.merge(ends, on="index_a", validate="one_to_one")[[*by, *OVER_PAIRS]]

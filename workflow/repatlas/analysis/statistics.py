@@ -56,6 +56,20 @@ def pair_intervals(
     return low, high
 
 
+def layer_intervals(
+    pairs: pd.DataFrame, sides: tuple[str, str], layer: str, value: str
+) -> pd.DataFrame:
+    """One row a layer: `layer` and the :func:`pair_intervals` of column `value`, `<value>_low` and
+    `<value>_high`.
+
+    `pairs` has a row a pair of networks, named in the columns `sides`, and layer.
+    """
+    wide = pairs.pivot(index=list(sides), columns=layer, values=value)
+    first, second = (wide.index.get_level_values(side) for side in sides)
+    low, high = pair_intervals(first, second, wide.to_numpy())
+    return pd.DataFrame({layer: wide.columns, f"{value}_low": low, f"{value}_high": high})
+
+
 def _times_drawn(rng: np.random.Generator, n: int) -> np.ndarray:
     """(resamples, n): how often each of n networks is drawn when n are drawn with replacement."""
     return rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(float)
