@@ -8,32 +8,10 @@ import sys
 import time
 
 import pytest
+from digits_spec import digits_spec
 from repatlas.training.termination import Termination
 
-SPEC = {
-    "data": {"dataset": {"source": "digits"}, "fraction": 0.25, "evaluate_on": "test"},
-    "model": {
-        "architecture": "resnet",
-        "depth": 8,
-        "width": 0.5,
-        "init": "he_normal",
-        "bn_momentum": 0.1,
-    },
-    "training": {
-        "epochs": 60,
-        "batch_size": 32,
-        "learning_rate": 0.01,
-        "schedule": "cosine",
-        "momentum": 0.9,
-        "l2": 0.001,
-        "crop_padding": 1,
-        "flip": False,
-        "evaluate_every": 20,
-        "precision": "float32",
-        "threads": 1,
-    },
-    "seed": 3,
-}
+SPEC = digits_spec(epochs=60, evaluate_every=20)
 
 
 @pytest.fixture

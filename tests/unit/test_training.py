@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from digits_spec import PAPER, digits_spec
 from repatlas.data.dataset import load
 from repatlas.errors import StoreError
 from repatlas.files import read_json
@@ -14,40 +15,6 @@ from repatlas.training.batches import TrainingBatches, as_input
 from repatlas.training.device import choose
 from repatlas.training.optimiser import Optimiser, learning_rate
 from torch import nn
-
-PAPER = {
-    "epochs": 300,
-    "batch_size": 128,
-    "learning_rate": 0.01,
-    "schedule": "cosine",
-    "momentum": 0.9,
-    "l2": 0.001,
-}
-
-
-def digits_spec(**training) -> dict:
-    return {
-        "data": {"dataset": {"source": "digits"}, "fraction": 0.25, "evaluate_on": "test"},
-        "model": {
-            "architecture": "resnet",
-            "depth": 8,
-            "width": 0.5,
-            "init": "he_normal",
-            "bn_momentum": 0.1,
-        },
-        "training": {
-            **PAPER,
-            "epochs": 4,
-            "batch_size": 32,
-            "crop_padding": 1,
-            "flip": False,
-            "evaluate_every": 2,
-            "precision": "float32",
-            "threads": 1,
-            **training,
-        },
-        "seed": 3,
-    }
 
 
 def test_cosine_is_evaluated_once_an_epoch_and_starts_at_the_full_rate():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from digits_spec import digits_spec
 from repatlas.data.dataset import load
 from repatlas.files import read_json, sha256_file
 from repatlas.models.registry import build
@@ -11,30 +12,6 @@ from repatlas.training.seeds import generator
 from repatlas.trajectory import file_of, planned_steps
 
 # 10 steps an epoch, 4 epochs.
-SPEC = {
-    "data": {"dataset": {"source": "digits"}, "fraction": 0.25, "evaluate_on": "test"},
-    "model": {
-        "architecture": "resnet",
-        "depth": 8,
-        "width": 0.5,
-        "init": "he_normal",
-        "bn_momentum": 0.1,
-    },
-    "seed": 3,
-}
-TRAINING = {
-    "epochs": 4,
-    "batch_size": 32,
-    "learning_rate": 0.01,
-    "schedule": "cosine",
-    "momentum": 0.9,
-    "l2": 0.001,
-    "crop_padding": 1,
-    "flip": False,
-    "evaluate_every": 2,
-    "precision": "float32",
-    "threads": 1,
-}
 WANTED = {"steps": [0, 1, 7, 15, 40], "epochs": [2]}
 STEPS = [0, 1, 7, 15, 20, 40]
 
@@ -44,7 +21,7 @@ def run(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "RESUME_EVERY", 0.0)
 
     def run(name: str, scratch: str = "scratch", code: str = "a", **training):
-        spec = {**SPEC, "training": TRAINING | {"checkpoints": WANTED} | training}
+        spec = digits_spec(**{"checkpoints": WANTED, **training})
         folder = tmp_path / name
         device = choose("cpu", 1)
         loop.train(spec, load(digits), folder, tmp_path / scratch, device, code, name)
@@ -71,7 +48,8 @@ def test_the_first_is_the_initialisation_and_the_last_the_final_network(run):
     folder = run("one")
     saved = {step: checkpoint.load(folder / "trajectory" / file_of(step)) for step in STEPS}
     assert sorted(trajectory(folder)) == [file_of(step) for step in STEPS]
-    network = build(SPEC["model"], (1, 8, 8), 10, generator(SPEC["seed"], "initialisation"))
+    spec = digits_spec()
+    network = build(spec["model"], (1, 8, 8), 10, generator(spec["seed"], "initialisation"))
     assert same(saved[0], network.state_dict())
     assert same(saved[40], checkpoint.load(folder / "model.pt"))
     assert len({saved[step]["conv.weight"].sum().item() for step in STEPS}) == len(STEPS)
