@@ -5,7 +5,7 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 
 import numpy as np
-from repatlas.grams import gram_vector
+from repatlas.grams import gram_vectors
 from repatlas.similarity import similarity_table
 from repatlas.similarity.cka_minibatch import ArrayBatches
 from repatlas.similarity.inputs import as_layers
@@ -27,8 +27,7 @@ class CentredBatches:
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Packed Grams (layers, pairs) and diagonals (layers, examples) of batch `index`."""
         rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        made = [gram_vector(x[rows], centred=True) for x in self.layers]
-        return np.stack([packed for packed, _ in made]), np.stack([d for _, d in made])
+        return gram_vectors((x[rows] for x in self.layers), centred=True)
 
 
 def within(layers: Layers, batch: int) -> np.ndarray:

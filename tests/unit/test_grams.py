@@ -14,11 +14,14 @@ from repatlas.grams import (
     centred_gram,
     doubly_centred,
     gram_vector,
+    gram_vectors,
     pack,
     pairs,
     u_centre,
     unpack,
 )
+from repatlas.threads import _blas
+from threadpoolctl import threadpool_limits
 
 
 def features(n, p, mean=0.0, seed=0, dtype=np.float32):
@@ -272,3 +275,33 @@ def test_grams_import_no_torch():
     code = "import sys, repatlas.grams; sys.exit('torch' in sys.modules)"
     path = {**os.environ, "PYTHONPATH": str(Path(grams.__file__).parents[1])}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=path).returncode == 0
+
+
+@pytest.mark.parametrize("rows", [None, np.arange(40)[::-1]])
+def test_layers_of_a_batch_are_made_side_by_side_to_the_same_bits(rows):
+    """Several threads with a BLAS of one each, or one thread: the same numbers, in order."""
+    rng = np.random.default_rng(0)
+    layers = [rng.standard_normal((40, p), dtype=np.float32) for p in (3, 5000, 70, 1, 900)]
+    drawn = []
+
+    def one_by_one():
+        for k, x in enumerate(layers):
+            drawn.append(k)
+            yield x
+
+    with threadpool_limits(limits=3, user_api="blas"):
+        packed, diagonals = gram_vectors(one_by_one(), rows=rows)
+        assert {lib.num_threads for lib in _blas().lib_controllers} == {3}, "put back"
+    assert drawn == [0, 1, 2, 3, 4]
+    with threadpool_limits(limits=1, user_api="blas"):
+        expected = [gram_vector(x, rows=rows) for x in layers]
+    np.testing.assert_array_equal(packed, [p for p, _ in expected])
+    np.testing.assert_array_equal(diagonals, [d for _, d in expected])
+
+
+def test_an_error_in_one_layer_is_raised():
+    with (
+        threadpool_limits(limits=2, user_api="blas"),
+        pytest.raises(DataError, match="at least 4"),
+    ):
+        gram_vectors([np.ones((9, 2)), np.ones((3, 2)), np.ones((9, 2))])

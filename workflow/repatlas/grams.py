@@ -20,17 +20,19 @@ raw features leave no digits to subtract.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import isqrt
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg.blas import dsyrk, ssyrk
 
 from repatlas.errors import DataError
+from repatlas.threads import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import torch
 
@@ -164,6 +166,31 @@ def gram_vector(
         if _is_noise(float(packed @ packed), float(diagonal.sum()), packed.dtype):
             packed[:] = 0
         return packed.astype(dtype or packed.dtype, copy=False), diagonal - 2 * m
+
+
+def gram_vectors(
+    layers: Iterable[Any],
+    *,
+    centred: bool = False,
+    rows: np.ndarray | None = None,
+    dtype: Any = np.float32,
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`gram_vector` of every one of the `layers`, several at a time on several cores.
+
+    packed: (layers, n (n - 1) / 2); diagonals: (layers, n) float64, both in host memory. Layers are
+    drawn one by one. CUDA tensors are handled where they are, and all come over at once.
+    """
+    made = side_by_side(partial(gram_vector, centred=centred, rows=rows, dtype=dtype), layers)
+    return _on_host([packed for packed, _ in made]), _on_host([d for _, d in made])
+
+
+def _on_host(rows: list[Any]) -> np.ndarray:
+    """The rows as one NumPy array; those on a GPU are stacked there, for one transfer."""
+    if all(hasattr(row, "is_cuda") for row in rows) and len({row.dtype for row in rows}) == 1:
+        import torch
+
+        return torch.stack(rows).cpu().numpy()
+    return np.stack([row.cpu().numpy() if hasattr(row, "is_cuda") else row for row in rows])
 
 
 def _is_noise(half_square: Any, trace: Any, dtype: Any) -> Any:
@@ -315,16 +342,21 @@ def _numpy_dtype(x: torch.Tensor) -> str:
     return str(x.dtype).removeprefix("torch.")
 
 
+# torch's precision is a setting of the process, which threads would put back on each other.
+_PRECISION = Lock()
+
+
 @contextmanager
 def _full_float32(device_type: str) -> Iterator[None]:
     """No autocast and no TF32: half precision overflows in Grams, TF32 keeps three digits."""
     import torch
 
     matmul = torch.backends.cuda.matmul
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "ieee"
-    try:
-        with torch.autocast(device_type, enabled=False):
-            yield
-    finally:
-        matmul.fp32_precision = before
+    with _PRECISION:
+        before = matmul.fp32_precision
+        matmul.fp32_precision = "ieee"
+        try:
+            with torch.autocast(device_type, enabled=False):
+                yield
+        finally:
+            matmul.fp32_precision = before

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from repatlas.errors import ConfigError, DataError
-from repatlas.grams import MIN_EXAMPLES, gram_vector
+from repatlas.grams import MIN_EXAMPLES, gram_vectors
 from repatlas.similarity.inputs import Layers, as_matrix, shared_examples
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, choice, measure
@@ -41,8 +41,8 @@ def cka_minibatch(
     authors' code does; `"equal"`: w_i = 1, as their equation reads. They differ only if the last
     batch is short, by .045 at 1,040 examples in batches of 256.
     Arrays are cut into batches of `batch_size` (256), reshuffled for each of the `passes` (1) by
-    `seed`; seed=None keeps their order. A last batch of fewer than 4 examples is left out. Stores
-    come with batches of their own.
+    `seed`; seed=None keeps their order. Fewer examples than `batch_size` make one batch. A last
+    batch of fewer than 4 examples is left out. Stores come with batches of their own.
     Source: Nguyen, Raghu & Kornblith 2021; HSIC1 of Song et al. 2012.
     Invariant to orthogonal maps, isotropic scaling, translation; symmetric. The order of the
     examples decides which of them share a batch.
@@ -95,16 +95,14 @@ class ArrayBatches:
         turn, place = divmod(index, self.per_pass)
         rows = slice(place * self.batch_size, min((place + 1) * self.batch_size, self.n_examples))
         order = self._shuffled(turn)
-        made = [self._gram(k, rows, order) for k in range(len(self.layers))]
-        return _on_host([packed for packed, _ in made]), _on_host([d for _, d in made])
-
-    def _gram(self, index: int, rows: slice, order: np.ndarray | None) -> tuple[Any, Any]:
-        x = self.layers.raw(index)
-        if not getattr(x, "is_cuda", False):
-            x = as_matrix(x, self.layers.names[index])
+        layers = (self._layer(k) for k in range(len(self.layers)))
         if order is None:
-            return gram_vector(x[rows], dtype=None)
-        return gram_vector(x, rows=order[rows], dtype=None)
+            return gram_vectors((x[rows] for x in layers), dtype=None)
+        return gram_vectors(layers, rows=order[rows], dtype=None)
+
+    def _layer(self, index: int) -> Any:
+        x = self.layers.raw(index)
+        return x if getattr(x, "is_cuda", False) else as_matrix(x, self.layers.names[index])
 
     def _shuffled(self, turn: int) -> np.ndarray | None:
         if self.seed is None:
@@ -134,17 +132,7 @@ class StoredBatches:
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Packed Grams (layers, pairs) and diagonals (layers, examples) of batch `index`."""
         layers = range(len(self.store.layers))
-        made = [gram_vector(self.store.read_batch(k, index)) for k in layers]
-        return np.stack([packed for packed, _ in made]), np.stack([d for _, d in made])
-
-
-def _on_host(rows: list[Any]) -> np.ndarray:
-    """The rows as one NumPy array; those on a GPU are stacked there, for one transfer."""
-    if all(hasattr(row, "is_cuda") for row in rows) and len({row.dtype for row in rows}) == 1:
-        import torch
-
-        return torch.stack(rows).cpu().numpy()
-    return np.stack([row.cpu().numpy() if hasattr(row, "is_cuda") else row for row in rows])
+        return gram_vectors(self.store.read_batch(k, index) for k in layers)
 
 
 def _settings(
