@@ -265,6 +265,7 @@ def test_arrays_that_cannot_be_compared_are_refused():
         ("knn_jaccard", {"metric": "l1"}, "metric is 'l1'"),
         ("cka_rbf", {"bandwidth": -1}, "bandwidth is -1"),
         ("cka_rbf", {"median_fraction": 0}, "median_fraction is 0"),
+        ("cka_rbf", {"bandwidth": 2, "median_fraction": 0.5}, "exclude each other"),
         ("cka_rbf", {"median_of": "some"}, "median_of is 'some'"),
         ("cka_rbf", {"unbiased": "yes"}, "unbiased is 'yes'"),
         ("cka_minibatch", {"batch_size": 3}, "batch_size is 3; a whole number from 4"),

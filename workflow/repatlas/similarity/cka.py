@@ -134,6 +134,11 @@ def cka_rbf(
     between("median_fraction", median_fraction, 0)
     if bandwidth is not None:
         between("bandwidth", bandwidth, 0)
+        if (median_fraction, median_of) != (1.0, "pairs"):
+            raise ConfigError(
+                "bandwidth and the rule of the median (median_fraction, median_of) exclude each "
+                "other; give one of them."
+            )
     if not isinstance(unbiased, (bool, np.bool_)):
         raise ConfigError(f"unbiased is {unbiased!r}; True or False is expected.")
     kernel: MatrixOf = partial(
