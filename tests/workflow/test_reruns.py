@@ -24,15 +24,18 @@ RECORD = {"record of the study", "pages of the report"}
 # What tells of the whole study, whatever is new in it.
 LAST = {*RECORD, "cost of every job", "provenance"}
 OF_NETWORKS = {"tables of networks", "figure accuracy", "figure learning_curves"}
+OF_NETWORKS |= {"tables of block deletions", "figure block_deletion"}
 OF_PAIRS = {"tables of similarities", "the paper's own values beside these"}
+OF_PAIRS |= {"best matches of layers", "figure best_matches"}
 OF_PAIRS |= {f"figure {name}" for name in ("within_by_depth", "across_seeds", "block_metrics")}
 OF_PAIRS |= {"figure across_architectures"}
 TABLES = LAST | OF_NETWORKS | OF_PAIRS | {"explorer"}
 
 
 def networks(*names):
-    """Training and read-out of networks such as `d8-w1-f0.25-s2`."""
-    return {f"{verb} {name}" for name in names for verb in ("training", "reading out")}
+    """Training, read-out and deletions of networks such as `d8-w1-f0.25-s2`."""
+    verbs = ("training", "reading out", "deleting blocks of")
+    return {f"{verb} {name}" for name in names for verb in verbs}
 
 
 def tiles(*pairs, measure="cka_minibatch"):
@@ -106,7 +109,7 @@ CONTRACT = {
         },
     ),
     "an analysis": (
-        {"analyses": ["predictions"]},
+        {"analyses": [*CONTENT["analyses"], "predictions"]},
         {"tables of predictions", "the paper's own values beside these"}
         | {f"figure prediction_{name}" for name in ("classes", "disagreement", "examples")}
         | {"figure dividing_examples", "explorer"}
@@ -201,6 +204,7 @@ EDITED = {
     "training/optimiser.py": {m for m in EVERY if m.startswith("training")},
     "activations/extract.py": {m for m in EVERY if m.startswith("reading")},
     "similarity/minibatch.py": TILES,
+    "activations/trained.py": {m for m in EVERY if not m.startswith("training")},
     "analysis/similarity_tables.py": {"tables of similarities"},
     "analysis/networks.py": {"tables of networks"},
     "analysis/cost.py": {"cost of every job"},

@@ -49,6 +49,9 @@ def test_every_figure_and_table_is_there_and_holds_something(smoke):
         "block_summary.csv",
         "cross_seed.csv",
         "comparison_with_paper.csv",
+        "best_matches.csv",
+        "block_deletion.csv",
+        "block_deletion_summary.csv",
         "cost.csv",
     }
 
@@ -148,11 +151,12 @@ def test_the_cost_of_every_job_is_there(smoke, study):
     cost = study.table("cost")
     figures = len(list((smoke[0] / STUDY / "figures").glob("*.png")))
     assert cost.groupby("rule").size().to_dict() == {
+        "block_deletion": 4,
         "data": 1,
         "extract": 4,
         "probe": 1,
         "similarity": 3,
-        "studies": 2 + figures,
+        "studies": 4 + figures,
         "train": 4,
     }
     assert (cost["seconds"] > 0).all()

@@ -13,6 +13,8 @@ rule best_matches_table:
         analysis_tables("best_matches"),
     log:
         study_log("best_matches_table"),
+    benchmark:
+        study_benchmark("best_matches_table")
     conda:
         ENVIRONMENT
     params:

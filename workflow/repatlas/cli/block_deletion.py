@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from repatlas.activations.extract import load_network
+from repatlas.activations.trained import load_network
 from repatlas.analysis.writing import write_checked_csv
 from repatlas.data.dataset import load
 from repatlas.frozen.block_deletion import COLUMNS, delete_blocks, deletions, no_deletions

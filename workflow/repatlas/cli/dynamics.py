@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repatlas.activations.extract import tapped_layers
+from repatlas.activations.trained import tapped_layers
 from repatlas.analysis.arrays import write_arrays
 from repatlas.data.dataset import load
 from repatlas.data.probe import Probe, load_probe

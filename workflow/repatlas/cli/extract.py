@@ -6,7 +6,8 @@ import logging
 import time
 from pathlib import Path
 
-from repatlas.activations.extract import extract, extract_nothing, load_network, tapped_layers
+from repatlas.activations.extract import extract, extract_nothing
+from repatlas.activations.trained import load_network, tapped_layers
 from repatlas.data.dataset import load
 from repatlas.data.probe import load_probe
 from repatlas.memory import out_of_memory_is_named

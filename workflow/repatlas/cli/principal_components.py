@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repatlas.activations.extract import load_network, tapped_layers
+from repatlas.activations.trained import load_network, tapped_layers
 from repatlas.analysis.arrays import write_arrays
 from repatlas.data.dataset import load
 from repatlas.data.probe import load_probe

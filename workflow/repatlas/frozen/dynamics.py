@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repatlas.activations.extract import classes_of
+from repatlas.activations.trained import classes_of
 from repatlas.errors import StoreError
 from repatlas.files import read_json, sha256_file
 from repatlas.frozen.trajectory_sums import TrajectorySums
