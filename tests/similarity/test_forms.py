@@ -1,6 +1,5 @@
 """Layers in groups of bounded memory: the same values, however few forms are held at a time."""
 
-import gc
 import warnings
 import weakref
 
@@ -29,7 +28,6 @@ class Watched:
 
     def __init__(self, x):
         self.value, self.nbytes = float(x[0, 0]), 10
-        gc.collect()
         Watched.alive.add(self)
         Watched.most = max(Watched.most, len(Watched.alive))
 

@@ -11,7 +11,7 @@ import pytest
 from digits_spec import digits_spec
 from repatlas.training.termination import Termination
 
-SPEC = digits_spec(epochs=60, evaluate_every=20)
+SPEC = digits_spec(epochs=15, evaluate_every=5)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_it_saves_the_epoch_ends_and_later_comes_to_the_same_weights(start, tmp_
     cut = start("cut")
     log = tmp_path / "cut" / "log"
     end = time.monotonic() + 120
-    while not (log.exists() and "epoch 1/60" in log.read_text()):
+    while not (log.exists() and "epoch 1/15" in log.read_text()):
         assert time.monotonic() < end
         time.sleep(0.02)
     cut.send_signal(signal.SIGTERM)
