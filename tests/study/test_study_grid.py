@@ -17,12 +17,12 @@ def cells(study):
 
 
 def test_the_networks_of_running_trainings_keep_their_names():
-    file = ROOT / "config/studies/cifar10-sixteenth-cpu.yaml"
+    file = ROOT / "config/studies/cifar10-sixteenth.yaml"
     study = Study(yaml.safe_load(file.read_text()))
     assert list(study.by_name) == [
-        "cifar10-resnet-d14-w1-f0.0625-s0-8c7e4d10",
-        "cifar10-resnet-d26-w1-f0.0625-s0-4884e5a9",
-        "cifar10-resnet-d38-w1-f0.0625-s0-711764d4",
+        "cifar10-resnet-d14-w1-f0.0625-s0-50738fbf",
+        "cifar10-resnet-d26-w1-f0.0625-s0-977b37df",
+        "cifar10-resnet-d38-w1-f0.0625-s0-46aca813",
     ]
     assert list(study.datasets) == ["cifar10-066d24d2"]
 

@@ -19,8 +19,8 @@ COUNTS = {
     "studies/cifar10-smoke.yaml": ("cifar10-smoke", 4, 2),
     "studies/layer-matching.yaml": ("layer-matching", 10, 2),
     "studies/layer-matching-cifar10.yaml": ("layer-matching-cifar10", 5, 1),
-    "studies/cifar10-sixteenth-cpu.yaml": ("cifar10-sixteenth-cpu", 3, 3),
-    "studies/cifar10-sixteenth.yaml": ("cifar10-sixteenth", 120, 12),
+    "studies/cifar10-sixteenth.yaml": ("cifar10-sixteenth", 3, 3),
+    "studies/cifar10-sixteenth-paper.yaml": ("cifar10-sixteenth-paper", 120, 12),
     "studies/cifar10-paper.yaml": ("cifar10-paper", 480, 48),
     "studies/cifar10-no-residual.yaml": ("cifar10-no-residual", 50, 5),
     "studies/dynamics.yaml": ("dynamics", 12, 6),
@@ -67,7 +67,7 @@ def test_a_shipped_file_opens_with_what_it_is(name):
     assert all(line.startswith("#") for line in opening.splitlines())
 
 
-@pytest.mark.parametrize("name", [name for name in COUNTS if "cpu" not in name])
+@pytest.mark.parametrize("name", COUNTS)
 def test_the_opening_says_what_it_costs(name):
     opening = (CONFIG / name).read_text(encoding="utf-8").split("\nstudy:")[0]
     assert "What it is: " in opening
@@ -88,7 +88,7 @@ def gram_bytes(study):
 @pytest.mark.parametrize(
     "study",
     [
-        "cifar10-sixteenth",
+        "cifar10-sixteenth-paper",
         "cifar10-paper",
         "cifar10-no-residual",
         "cifar10-interventions",
@@ -104,15 +104,10 @@ def test_the_stated_size_of_the_grams_is_right(study, studies):
 
 
 def test_studies_share_their_networks(studies):
-    sixteenth = set(studies["studies/cifar10-sixteenth.yaml"].by_name)
-    cpu = studies["studies/cifar10-sixteenth-cpu.yaml"]
+    sixteenth = set(studies["studies/cifar10-sixteenth-paper.yaml"].by_name)
     paper = set(studies["studies/cifar10-paper.yaml"].by_name)
-    assert set(cpu.by_name) < sixteenth
-    assert "cifar10-resnet-d38-w1-f0.0625-s0-711764d4" in paper & sixteenth & set(cpu.by_name)
+    assert "cifar10-resnet-d38-w1-f0.0625-s0-711764d4" in paper & sixteenth
     assert {name.split("-s")[0] for name in sixteenth - paper} == {"cifar10-resnet-d14-w1-f0.0625"}
-    # The same probe too, so that read-outs are shared as well.
-    of_sixteenth = {p.id for p in studies["studies/cifar10-sixteenth.yaml"].probes.values()}
-    assert {p.id for p in cpu.probes.values()} == of_sixteenth
 
 
 def cells(study, fraction):
