@@ -26,7 +26,7 @@ _HEADS = {
     "cka_without_pc1": "CKA without PC1",
 }
 _LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.5, 0.08, 0.4, 0.08, 0.27  # inches
-_X_GAP, _Y_GAP = 0.2, 0.2
+_X_GAP, _Y_GAP, _LINE = 0.2, 0.2, 0.12
 _COLOUR = "#31688e"
 
 
@@ -61,7 +61,7 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
         names = own["layer"].tolist()
         for column, kind in enumerate(kinds):
             ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
-            head = f"{title(results, shown, run, one_line=True)}\n" if column == 0 else "\n"
+            head = f"{title(results, shown, run)}\n" if column == 0 else "\n"
             bottom = row == len(shown) - 1
             if kind == "pc1_share":
                 _line(ax, own, "pc1_share")
@@ -147,12 +147,14 @@ def _by_layer(
     total = SINGLE if columns == 1 else DOUBLE
     width = (total - _LEFT - _RIGHT - (columns - 1) * _X_GAP) / columns
     height = 1.7 if rows == 1 else 1.2
-    pitch = height + _TITLE + _Y_GAP
+    heads = [labels.wrapped(title(results, shown, cell), width) for _, cell in shown.iterrows()]
+    above = _TITLE + _LINE * max(head.count("\n") for head in heads)
+    pitch = height + above + _Y_GAP
     sheet = Sheet(total, _TOP + rows * pitch - _Y_GAP + _BOTTOM)
     panels = []
     for number, (_, cell) in enumerate(shown.iterrows()):
         row, column = divmod(number, columns)
-        corner = _LEFT + column * (width + _X_GAP), _TOP + _TITLE + row * pitch
+        corner = _LEFT + column * (width + _X_GAP), _TOP + above + row * pitch
         ax = sheet.axes(*corner, width, height)
         own = table[table["group"] == cell["group"]]
         for _, one in own.groupby("run", sort=False):
@@ -162,7 +164,7 @@ def _by_layer(
         mean = own.groupby(["index", "layer", "kind"])[quantity.column].mean().reset_index()
         _line(ax, mean, quantity.column)
         n = labels.count(own["run"].nunique(), "network")
-        ax.set_title(f"{title(results, shown, cell, True)}\nn = {n}", loc="left", pad=3)
+        ax.set_title(f"{heads[number]}\nn = {n}", loc="left", pad=3)
         if column == 0:
             ax.set_ylabel(quantity.axis)
         if number + columns >= len(shown):
@@ -207,13 +209,13 @@ def networks(
     return kept, [note] if len(kept) < len(found) else []
 
 
-def title(results: StudyResults, shown: Any, run: pd.Series, one_line: bool = False) -> str:
-    """A network's name, with the settings in which those shown differ."""
+def title(results: StudyResults, shown: Any, run: pd.Series) -> str:
+    """A network's name, with the settings in which those shown differ, in a line."""
     frame = shown if isinstance(shown, pd.DataFrame) else pd.DataFrame(list(shown))
     naming = [a for a in choice.varying(results, frame) if a not in labels.NAMED]
     name = labels.network(run)
     more = labels.settings(run, naming)
-    return f"{name}{', ' if one_line else chr(10)}{more}" if more else name
+    return f"{name}, {more}" if more else name
 
 
 def _has_fourth(results: StudyResults, settings: Mapping[str, Any]) -> bool:

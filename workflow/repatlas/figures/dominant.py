@@ -19,7 +19,7 @@ from repatlas.results import StudyResults
 
 _MEASURE = "cka_minibatch"
 _LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.55, 0.08, 0.42, 0.1, 0.38  # inches
-_X_GAP, _Y_GAP = 0.22, 0.2
+_X_GAP, _Y_GAP, _LINE = 0.22, 0.2, 0.12
 _BINS = 40
 
 
@@ -40,7 +40,12 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     total = SINGLE if columns == 1 else DOUBLE
     width = (total - _LEFT - _RIGHT - (columns - 1) * _X_GAP) / columns
     height = 1.6 if rows == 1 else 1.2
-    pitch = height + _TITLE + _Y_GAP
+    heads = []
+    for _, cell in shown.iterrows():
+        n = labels.count(table.loc[table["group"] == cell["group"], "run"].nunique(), "network")
+        heads.append(labels.wrapped(f"{title(results, shown, cell)}, n = {n}", width))
+    above = _TITLE + _LINE * max(head.count("\n") for head in heads)
+    pitch = height + above + _Y_GAP
     sheet = Sheet(total, _TOP + rows * pitch - _Y_GAP + _BOTTOM)
     logs = np.log10(table["projection_to_median"])
     edges = np.linspace(max(np.floor(logs.min()), -3), np.ceil(10 * logs.max()) / 10, _BINS + 1)
@@ -49,7 +54,7 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     frames, panels = [], []
     for number, (_, cell) in enumerate(shown.iterrows()):
         row, column = divmod(number, columns)
-        corner = _LEFT + column * (width + _X_GAP), _TOP + _TITLE + row * pitch
+        corner = _LEFT + column * (width + _X_GAP), _TOP + above + row * pitch
         ax = sheet.axes(*corner, width, height)
         own = table[table["group"] == cell["group"]]
         names = list(dict.fromkeys(own["run"]))
@@ -70,9 +75,8 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
                 )
             )
         found = statistics.loc[names]
-        head = title(results, shown, cell, one_line=True)
         ax.set_title(
-            f"{head}, n = {labels.count(len(names), 'network')}\n"
+            f"{heads[number]}\n"
             f"top 1 % carries {_range(100 * found['carried_1'], '.0f')} %\n"
             f"bimodality {_range(found['bimodality'], '.2f')}",
             loc="left",
@@ -108,8 +112,9 @@ def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A row a network: CKA between ReLU layers on all examples, then without the dominant and
     without as many random ones, for each share that is removed."""
     runs = choice.select_runs(results, settings)
-    shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
     table = results.table("dominant_similarity")
+    runs = runs[runs["run"].isin(table["run"].astype(str).unique())]
+    shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
     metrics = results.table("dominant_removal")
     texts = ["run", "criterion", "layer_a", "layer_b", "reason"]
     table = table.astype(dict.fromkeys(texts, str))
@@ -135,7 +140,7 @@ def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
             panel.x_label = "ReLU layer" if row == len(shown) - 1 else ""
             ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
             heatmap.draw_map(ax, panel, norm)
-            name = title(results, shown, run, one_line=True) if column == 0 else ""
+            name = title(results, shown, run) if column == 0 else ""
             ax.set_title(
                 f"{name}\n{_words(criterion, removed)}\n"
                 f"{100 * found['fraction_above'].mean():.1f} % above "

@@ -47,7 +47,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
             "dominant": own[own["shown"] == "dominant"].head(_ROWS * columns),
             "random": own[own["shown"] == "random"].head(columns),
         }
-        name = f"{title(results, shown, run, one_line=True)}, seed {run['seed']}"
+        name = f"{title(results, shown, run)}, seed {run['seed']}"
         heads = {
             "dominant": f"{name}: largest projections on PC1 of {own['layer'].iloc[0]}, in "
             "multiples of the median",

@@ -97,12 +97,17 @@ def _facets(
     """A panel for each combination of the other axes that vary, and what is not shown."""
     if not others:
         return [over_grid.Facet("", {})], []
-    combinations = cells[others].drop_duplicates().to_dict("records")
-    kept = choice.evenly(combinations, most)
-    facets = [over_grid.Facet(labels.settings(c, others), c) for c in kept]
-    if len(kept) == len(combinations):
-        return facets, []
-    return facets, [f"{len(kept)} of {len(combinations)} architectures are shown."]
+    # Where nothing was tried, there is nothing to compare.
+    counts = cells.groupby(others, sort=False, dropna=False).size().reset_index(name="cells")
+    both = counts["cells"] > 1
+    tried = (counts[both] if both.any() else counts)[others].to_dict("records")
+    kept = choice.evenly(tried, most)
+    width = lines.panel_width(len(kept), [])
+    facets = [over_grid.Facet(labels.wrapped(labels.settings(c, others), width), c) for c in kept]
+    notes = ["Architectures that were trained in one way only are left out."]
+    if len(kept) < len(tried):
+        notes.append(f"{len(kept)} of {len(tried)} architectures are shown.")
+    return facets, notes if len(tried) < len(counts) else notes[1:]
 
 
 def _data(

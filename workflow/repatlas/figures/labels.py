@@ -139,6 +139,21 @@ def layer_words(selection: str) -> str:
     return f"{_LAYERS[selection]}s" if selection in _LAYERS else f"layers {selection}"
 
 
+def wrapped(text: str, width: float, size: float = 7) -> str:
+    """A title of parts with commas between them, broken behind a comma where it would be wider than
+    `width` inches in letters of `size` points."""
+    letters = width * 72 / (0.5 * size)
+    made = [""]
+    for part in text.split(", "):
+        longer = f"{made[-1]}, {part}" if made[-1] else part
+        if made[-1] and len(longer) > letters:
+            made[-1] += ","
+            made.append(part)
+        else:
+            made[-1] = longer
+    return "\n".join(made)
+
+
 def count(n: int, noun: str) -> str:
     """'1 network', '3 networks'."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -15,7 +15,7 @@ from repatlas.figures import choice, frozen, labels, lines
 from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet
 from repatlas.results import StudyResults
 
-_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.55, 0.06 + frozen.KEY, 0.4, 0.08, 0.42  # inches
+_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.68, 0.06 + frozen.KEY, 0.4, 0.08, 0.42  # inches
 _X_GAP, _Y_GAP = 0.2, 0.14
 _METHODS = {
     "ridge": "ridge regression in closed form",

@@ -18,13 +18,15 @@ _LABEL_SIZE, _LABEL_HEIGHT = 6.5, 0.115  # points, inches
 def facets(
     rows: int, titles: Sequence[str], texts: Collection[str]
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with rows of panels, one column a title (which may be empty), and room for the
-    labels `texts` to the right of each panel."""
-    columns, top = len(titles), _TOP + _LINE * (1 + any(titles)) + 0.05
-    room = room_for(texts)
+    """A figure with rows of panels, one column a title (which may be empty or of several lines),
+    and room for the labels `texts` to the right of each panel."""
+    columns, room = len(titles), room_for(texts)
+    top = (
+        _TOP + _LINE * (1 + max(len(title.split("\n")) if title else 0 for title in titles)) + 0.05
+    )
     width, height = (SINGLE, 1.9) if columns == 1 else (DOUBLE, 1.6)
     height = 1.35 if rows > 1 else height
-    inner = (width - _LEFT - 0.05 - (columns - 1) * _X_GAP) / columns - room
+    inner = panel_width(columns, texts)
     sheet = Sheet(width, top + rows * height + (rows - 1) * _Y_GAP + _BOTTOM)
     axes = [
         [
@@ -39,6 +41,12 @@ def facets(
         for row in range(rows)
     ]
     return sheet.figure, axes
+
+
+def panel_width(columns: int, texts: Collection[str]) -> float:
+    """Inches of one of `columns` panels beside each other, each with room for `texts`."""
+    width = SINGLE if columns == 1 else DOUBLE
+    return (width - _LEFT - 0.05 - (columns - 1) * _X_GAP) / columns - room_for(texts)
 
 
 def room_for(texts: Collection[str]) -> float:

@@ -17,6 +17,7 @@ from repatlas.figures.style import Drawing
 from repatlas.results import StudyResults
 
 _MEASURE = "cka_minibatch"
+_SIZE = 6.5  # points of the titles
 _ROWS = (("value_with", "", "with PC1"), ("value", "_without_pc1", "without PC1"))
 
 
@@ -32,7 +33,9 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     if table.empty:
         raise DataError(f"No layer of the kind {settings['layers']!r} was read out.")
     blocks = results.table("cka_without_pc1_blocks").set_index("run")
-    grid = Grid(2, len(shown), 3)
+    side = Grid(2, len(shown), 3).side
+    heads = [labels.wrapped(title(results, shown, run), side, _SIZE) for run in shown]
+    grid = Grid(2, len(shown), 3 + max(head.count("\n") for head in heads))
     sheet, norm = grid.sheet(), heatmap.scale_of(_MEASURE)
     frames, panels = [], []
     for column, run in enumerate(shown):
@@ -44,15 +47,15 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         for row, (value, suffix, head) in enumerate(_ROWS):
             matrix = own.pivot(index="layer_a", columns="layer_b", values=value).loc[names, names]
             above, longest = (metrics[f"{m}{suffix}"] for m in ("fraction_above", "longest_run"))
-            name = title(results, shown, run, one_line=True) if row == 0 else ""
+            name = f"{heads[column]}\n" if row == 0 else ""
             found = f"{100 * above:.1f} % above {metrics['threshold']:g}; run {longest:g}"
             panel = Panel("", matrix)
             panel.y_label = labels.layer_axis(settings["layers"]) if column == 0 else ""
             panel.x_label = labels.layer_axis(settings["layers"]) if row == 1 else ""
             ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
             heatmap.draw_map(ax, panel, norm)
-            small: dict[str, Any] = {"fontsize": 6.5, "linespacing": 1.1, "pad": 4}
-            ax.set_title(f"{name}\n{head}\n{found}", loc="left", **small)
+            small: dict[str, Any] = {"fontsize": _SIZE, "linespacing": 1.1, "pad": 4}
+            ax.set_title(f"{name}{head}\n{found}", loc="left", **small)
             panels.append(panel)
         design = {c: run[c] for c in ("run", *results.design)}
         kept = own.drop(columns=["run", "group", *results.design]).reset_index(drop=True)
