@@ -6,6 +6,7 @@
 # make archive  a finished study in one zip, for a paper's supplement
 # make publish STUDY=name     copy a finished study's small tables and pictures for git
 # make test-slurm   pass the tests on a SLURM of their own (root, slurm-wlm, munge)
+# make test-faults   pass the tests that kill, damage and fill up disks (root for one of them)
 # make slurm    run a study on a SLURM cluster, from its login node (config/CLUSTER.md)
 # make check    formatters, linters, types;  make lock     solve the lock files again
 
@@ -26,7 +27,8 @@ SLURM_READY := $(SLURM_VENV)/.ready
 NAME = $(shell $(BIN)/python -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))["study"])' $(CONFIG))
 STUDY_FOLDER = results/studies/$(NAME)
 
-.PHONY: study report archive setup test check publish format lock plan slurm setup-slurm test-slurm
+.PHONY: study report archive setup test check publish format lock plan slurm setup-slurm test-slurm \
+  test-faults
 
 study: $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG)
@@ -60,6 +62,9 @@ slurm: $(SLURM_READY)
 
 test-slurm: $(SLURM_READY)
 	$(SLURM_VENV)/bin/python -m pytest -m slurm -rs tests/slurm
+
+test-faults: $(READY)
+	$(BIN)/python -m pytest -m faults -rs tests/faults
 
 setup-slurm: $(SLURM_READY)
 

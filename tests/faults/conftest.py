@@ -32,7 +32,14 @@ STUDY = {
 }
 # What is not a result: how long it took, on what, and what Snakemake and the locks keep.
 APART = ("results/logs/", "results/benchmarks/", "results/.scratch/", ".snakemake/")
-VOLATILE = ("cost.csv", "provenance.json", "hardware.json", ".snakemake_timestamp")
+VOLATILE = (
+    "cost.csv",
+    "cost.html",
+    "cost.rst",
+    "provenance.json",
+    "hardware.json",
+    ".snakemake_timestamp",
+)
 
 
 def command(folder: Path, *arguments: str, cores: int = 2) -> list[str]:

@@ -43,6 +43,55 @@ def test_a_network_that_diverges_is_a_row_and_the_study_goes_on(tmp_path):
     assert (tmp_path / "results/studies/wild/figures/within_by_depth.png").exists()
 
 
+DYING = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes, image_shape):
+        super().__init__()
+        self.flatten, self.dead, self.alive = nn.Flatten(), nn.ReLU(), nn.ReLU()
+        self.hidden = nn.Linear(image_shape[0] * image_shape[1] * image_shape[2], 32)
+        self.dense = nn.Linear(64, num_classes)
+
+    def forward(self, x):
+        x = self.hidden(self.flatten(x))
+        return self.dense(torch.cat([self.dead(-x.abs()), self.alive(x)], dim=1))
+"""
+
+
+def test_a_layer_that_dies_is_a_row_and_the_others_are_compared(tmp_path):
+    """A ReLU that never fires: undefined with its reason wherever it is compared, a gap in figures,
+    and nothing to the other layers."""
+    (tmp_path / "net.py").write_text("import torch\n" + DYING)
+    config = write_config(
+        tmp_path / "study.yaml",
+        study="dying",
+        grid={"dataset": "digits", "fraction": 0.25, "architecture": "net.py:Net", "seed": [0, 1]},
+        model=None,
+        comparisons=None,
+        analyses="best_matches",
+    )
+    outcome = start(tmp_path, config)
+    assert outcome.code == 0, outcome.output
+    study = load_study(tmp_path / "results/studies/dying")
+    assert (study.runs["status"] == "completed").all()
+    layers = study.table("layers").set_index("layer")
+    assert layers.loc["dead", "status"].unique().tolist() == ["dead"]
+    assert (layers.drop(index="dead")["status"] == "ok").all()
+    table = study.table("layer_similarity")
+    concerned = (table["layer_a"] == "dead") | (table["layer_b"] == "dead")
+    assert concerned.any()
+    assert table.loc[concerned, "value"].isna().all()
+    assert table.loc[concerned, "reason"].str.contains("layer_[ab] is dead|is constant").all()
+    assert table.loc[~concerned, "value"].notna().all()
+    matches = study.table("best_matches")
+    assert matches.loc[matches["layer"] == "dead", "value"].isna().all()
+    assert not (matches["match"] == "dead").any()
+    for name in ("within_by_depth", "across_seeds", "best_matches"):
+        assert (tmp_path / f"results/studies/dying/figures/{name}.png").exists()
+
+
 BAD = {
     "unknown key": ({"epoch": 3}, ["epoch: unknown key"]),
     "depth": ({"grid": {"depth": [8, 15]}}, ["depth", "15", "6n+2", "14", "20"]),
