@@ -8,7 +8,7 @@ from .conftest import SMOKE, Driver
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
 # Rules that compute with torch; everything else has no use for a GPU.
-ON_GPU = ("rule_train", "rule_extract")
+ON_GPU = ("rule_train", "rule_extract", "rule_block_deletion_wildcards")
 
 
 @pytest.fixture(scope="module")
