@@ -35,7 +35,7 @@ def test_findings_are_the_numbers_of_the_tables(default):
 
 
 def test_a_study_of_one_seed_says_that_seeds_are_not_compared():
-    last = findings(load_study(ROOT / "results/published/cifar10-sixteenth-cpu"))[-1]
+    last = findings(load_study(ROOT / "results/published/cifar10-sixteenth"))[-1]
     assert last.endswith("no networks that differ in the seed alone are compared.")
 
 
