@@ -108,6 +108,10 @@ def test_studies_share_their_networks(studies):
     paper = set(studies["studies/cifar10-paper.yaml"].by_name)
     assert "cifar10-resnet-d38-w1-f0.0625-s0-711764d4" in paper & sixteenth
     assert {name.split("-s")[0] for name in sixteenth - paper} == {"cifar10-resnet-d14-w1-f0.0625"}
+    # The same probe for both columns of 1/16, so that their networks can be compared.
+    columns = [studies[f"studies/cifar10-sixteenth{name}.yaml"] for name in ("", "-paper")]
+    one, other = ({probe.id for probe in study.probes.values()} for study in columns)
+    assert one == other
 
 
 def cells(study, fraction):

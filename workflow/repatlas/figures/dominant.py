@@ -112,12 +112,11 @@ def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A row a network: CKA between ReLU layers on all examples, then without the dominant and
     without as many random ones, for each share that is removed."""
     runs = choice.select_runs(results, settings)
-    table = results.table("dominant_similarity")
-    runs = runs[runs["run"].isin(table["run"].astype(str).unique())]
+    texts = ["run", "criterion", "layer_a", "layer_b", "reason"]
+    table = results.table("dominant_similarity").astype(dict.fromkeys(texts, str))
+    runs = runs[runs["run"].isin(table["run"])]
     shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
     metrics = results.table("dominant_removal")
-    texts = ["run", "criterion", "layer_a", "layer_b", "reason"]
-    table = table.astype(dict.fromkeys(texts, str))
     kinds = metrics.drop_duplicates(["criterion", "removed"])[["criterion", "removed"]]
     kinds = list(kinds.itertuples(index=False, name=None))
     grid = Grid(len(shown), len(kinds), 4)

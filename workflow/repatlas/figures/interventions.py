@@ -104,10 +104,12 @@ def _facets(
     kept = choice.evenly(tried, most)
     width = lines.panel_width(len(kept), [])
     facets = [over_grid.Facet(labels.wrapped(labels.settings(c, others), width), c) for c in kept]
-    notes = ["Architectures that were trained in one way only are left out."]
+    notes = []
+    if len(tried) < len(counts):
+        notes.append("Architectures that were trained in one way only are left out.")
     if len(kept) < len(tried):
         notes.append(f"{len(kept)} of {len(tried)} architectures are shown.")
-    return facets, notes if len(tried) < len(counts) else notes[1:]
+    return facets, notes
 
 
 def _data(

@@ -21,9 +21,8 @@ def facets(
     """A figure with rows of panels, one column a title (which may be empty or of several lines),
     and room for the labels `texts` to the right of each panel."""
     columns, room = len(titles), room_for(texts)
-    top = (
-        _TOP + _LINE * (1 + max(len(title.split("\n")) if title else 0 for title in titles)) + 0.05
-    )
+    title_lines = max(len(title.splitlines()) for title in titles)
+    top = _TOP + _LINE * (1 + title_lines) + 0.05
     width, height = (SINGLE, 1.9) if columns == 1 else (DOUBLE, 1.6)
     height = 1.35 if rows > 1 else height
     inner = panel_width(columns, texts)
