@@ -69,7 +69,7 @@ def test_another_workflow_plans_the_whole_study(written, prefix):
     outcome = run(folder, "--dry-run")
     assert outcome.code == 0, outcome.output
     assert outcome.jobs[f"{prefix}train"] == 4
-    assert outcome.jobs[f"{prefix}figure"] == 6
+    assert outcome.jobs[f"{prefix}figure"] == 8
     assert outcome.jobs["count"] == 1
 
 
