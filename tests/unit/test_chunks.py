@@ -1,5 +1,7 @@
 """Stores as they lie on disk: what any Zarr reads, digests, damage."""
 
+import os
+import shutil
 import tracemalloc
 
 import google_crc32c
@@ -65,6 +67,32 @@ def test_checksums_are_those_of_the_files(tmp_path):
     assert len(found) == 13
     assert writer.checksums == found
     assert chunks.read_digest(tmp_path / "x") == array_digest(found)
+
+
+def _without_metadata(store):
+    (store / "grams/zarr.json").unlink()
+
+
+def _without_a_chunk(store):
+    (store / "diagonals" / chunk_name(1, 3)).unlink()
+
+
+def _cut_off(store):
+    os.truncate(store / "grams" / chunk_name(0, 3), 7)
+
+
+@pytest.mark.parametrize("happens", [_without_metadata, _without_a_chunk, _cut_off, shutil.rmtree])
+def test_a_store_that_was_cleared_away_while_it_was_written_never_exists(tmp_path, happens):
+    """By the next workflow, while a job that was left over from one before still writes."""
+    about = {"run": "r", "probe": "p", "batch_size": 5, "passes": 1, "n_batches": 2}
+    writer = GramWriter(tmp_path / "g.zarr", about, 2, 1)
+    for batch in range(2):
+        writer.write(batch, np.ones((1, pairs(5)), np.float32), np.zeros((1, 5)))
+    happens(tmp_path / "g.zarr")
+    with pytest.raises(StoreError, match="g.zarr were deleted while it was being written"):
+        writer.finish([StoredLayer("a", "relu", (3,))])
+    with pytest.raises(StoreError, match="missing or was never finished"):
+        GramStore(tmp_path / "g.zarr")
 
 
 @pytest.fixture

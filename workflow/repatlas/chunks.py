@@ -43,6 +43,7 @@ class ArrayWriter:
         metadata = json.dumps(self._metadata(shape, dtype), indent=2).encode()
         (path / METADATA).write_bytes(metadata)
         self.checksums[METADATA] = google_crc32c.value(metadata)
+        self._lengths = {METADATA: len(metadata)}
 
     def write(self, number: int, values: np.ndarray) -> None:
         """Write chunk `number` from `values` (steps, ...) in any memory order; a short last one is
@@ -59,7 +60,12 @@ class ArrayWriter:
                 checksum = google_crc32c.extend(checksum, block)
                 _write(handle, block.data)
             _write(handle, checksum.to_bytes(CHECKSUM, "little"))
+            self._lengths[name] = handle.tell()
         self.checksums[name] = checksum
+
+    def missing(self) -> list[str]:
+        """The files written so far that are no longer there, or not as long as they were."""
+        return [name for name, long in self._lengths.items() if _length(self.path / name) != long]
 
     def _blocks(self, values: np.ndarray) -> Iterator[np.ndarray]:
         """The bytes of a chunk, block by block; a block is good until the next one."""
@@ -96,6 +102,14 @@ class ArrayWriter:
             ],
             "attributes": {},
         }
+
+
+def _length(file: Path) -> int | None:
+    """Bytes of a file; None where there is none."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _write(handle: Any, content: bytes | memoryview) -> None:

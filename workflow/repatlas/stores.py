@@ -72,7 +72,17 @@ class StoreWriter:
             self.arrays[name].write(chunk, values)
 
     def finish(self, layers: Iterable[StoredLayer], status: str = "completed") -> None:
-        """Write the manifest; from here on the store exists."""
+        """Write the manifest; from here on the store exists.
+
+        StoreError where some of it is gone: a workflow that starts after another was killed clears
+        away what that one left unfinished, and a job left over from it may still be writing there.
+        """
+        gone = [f"{name}/{file}" for name, a in self.arrays.items() for file in a.missing()]
+        if gone:
+            raise StoreError(
+                f"{len(gone)} files of the store {self.path} were deleted while it was being "
+                f"written ({gone[0]}, for one). Start the workflow again: the store is made anew."
+            )
         write_json(
             manifest_path(self.path),
             {
