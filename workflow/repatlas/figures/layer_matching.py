@@ -1,9 +1,11 @@
 """How often each measure finds the same layer in another seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice, labels, lines
@@ -27,6 +29,28 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     )
     groups = list(dict.fromkeys(data["group"]))[: settings["max_groups"]]
     data = data[data["group"].isin(groups)]
+    networks = runs[runs["group"].isin(groups) & (runs["status"] == "completed")]
+    sizes = " or ".join(map(str, sorted(set(data["n_layers"]))))
+    text = [
+        f"{FIGURES['layer_matching'].title}, over {_span(data)} of networks of each architecture "
+        f"and {sizes} layers, on {labels.probes(networks)}.",
+        "Measures that are not symmetric are symmetrised. Bars: standard deviation over pairs; "
+        "dotted: chance.",
+        f"n = {labels.count(len(networks), 'network')}.",
+        labels.failures(runs),
+    ]
+    return Drawing(_figure(data, groups, order), data, " ".join(filter(None, text)))
+
+
+def _span(data: pd.DataFrame) -> str:
+    counts = sorted(set(data["n_pairs"].astype(int)))
+    if len(counts) == 1:
+        return labels.count(counts[0], "pair")
+    return f"{counts[0]} to {counts[-1]} pairs"
+
+
+def _figure(data: pd.DataFrame, groups: Sequence[str], order: Sequence[str]) -> Figure:
+    """A line a measure in that `order`, upwards, a colour an architecture."""
     names = {group: labels.network(data[data["group"] == group].iloc[0]) for group in groups}
     left = max(_LEFT, lines.room_for([labels.measure(name) for name in order]))
     right = 0.15 if len(groups) == 1 else _KEY + lines.room_for(names.values())
@@ -56,20 +80,4 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     ax.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.5)
     if len(groups) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
-    networks = runs[runs["group"].isin(groups) & (runs["status"] == "completed")]
-    counts = sorted(set(data["n_pairs"].astype(int)))
-    pairs = (
-        labels.count(counts[0], "pair")
-        if len(counts) == 1
-        else f"{counts[0]} to {counts[-1]} pairs"
-    )
-    sizes = " or ".join(map(str, sorted(set(data["n_layers"]))))
-    text = [
-        f"{FIGURES['layer_matching'].title}, over {pairs} of networks of each architecture and "
-        f"{sizes} layers, on {labels.probes(networks)}.",
-        "Measures that are not symmetric are symmetrised. Bars: standard deviation over pairs; "
-        "dotted: chance.",
-        f"n = {labels.count(len(networks), 'network')}.",
-        labels.failures(runs),
-    ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    return sheet.figure
