@@ -29,7 +29,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel a pair of architectures: for each layer of the one with fewer weights the relative
     depth of the most similar layer of the other, coloured by the similarity.
 
-    Raises DataError when no two networks were compared.
+    Raises DataError when no two networks were compared in layers of the kind `layers`.
     """
     runs = choice.select_runs(results, settings)
     done = runs[runs["status"] == "completed"]

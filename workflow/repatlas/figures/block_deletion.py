@@ -25,7 +25,10 @@ _STAGES = (1, 2, 3)
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A row of panels an architecture, a column a stage: accuracy against the number of blocks
-    deleted from the end of the stage (filled), and with the last of these alone deleted (open)."""
+    deleted from the end of the stage (filled), and with the last of these alone deleted (open).
+
+    Raises DataError when no network had a block deleted.
+    """
     runs = choice.select_runs(results, settings)
     table = results.table("block_deletion")
     shown = frozen.chosen(results, runs, table[table["test_accuracy"].notna()], settings)

@@ -42,7 +42,10 @@ class _Quantity(NamedTuple):
 
 def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A row a network: similarity of first components, CKA, share of the variance by layer, and CKA
-    without the first component where the study has it."""
+    without the first component where the study has it, unless the setting `without_pc1` decides.
+
+    Raises DataError where no network with the chosen seed completed.
+    """
     layers = results.table("principal_components")
     runs = choice.select_runs(results, settings)
     runs = runs[runs["run"].isin(layers["run"])]
@@ -133,7 +136,8 @@ def _correlations(results: StudyResults, shown: list[pd.Series]) -> str:
 
 
 def pc1_share(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture: share of the first component along its layers."""
+    """A panel an architecture: share of the first component along its layers. DataError where no
+    layer of the chosen kind has one."""
     quantity = _Quantity(
         "pc1_share",
         "Share of PC1\nin the variance (%)",
@@ -143,7 +147,8 @@ def pc1_share(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 
 def sparsity(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture: share of zeros along its ReLU layers."""
+    """A panel an architecture: share of zeros along its ReLU layers. DataError where none was
+    counted."""
     quantity = _Quantity(
         "zero_share", "Zeros (%)", "activations that are exactly zero, over probe images and units"
     )
@@ -211,7 +216,8 @@ def networks(
     results: StudyResults, runs: pd.DataFrame, seed: int | None, most: int
 ) -> tuple[list[pd.Series], list[str]]:
     """One completed network of each architecture, at most `most` of them, and sentences on what is
-    not shown. DataError where there is none."""
+    not shown. The network is the one with `seed`, or without one the first by seed. DataError where
+    there is none."""
     cells = choice.cells_of(results, runs)
     found = []
     for group in cells.loc[cells["completed"] > 0, "group"]:

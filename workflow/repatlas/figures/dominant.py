@@ -29,7 +29,7 @@ _BINS = 40
 
 def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel an architecture, a line a network: number of examples by the size of their
-    projection, in multiples of the median."""
+    projection, in multiples of the median. DataError where no network has a first component."""
     runs = choice.select_runs(results, settings)
     table = results.table("dominant_projections").astype({"run": str, "layer": str})
     done = runs.loc[runs["status"] == "completed", "run"]
@@ -124,7 +124,8 @@ def _draw_histograms(ax: Axes, data: pd.DataFrame) -> None:
 
 def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A row a network: CKA between ReLU layers on all examples, then without the dominant and
-    without as many random ones, for each share that is removed."""
+    without as many random ones, for each share that is removed. DataError where no network with the
+    chosen seed completed."""
     runs = choice.select_runs(results, settings)
     texts = ["run", "criterion", "layer_a", "layer_b", "reason"]
     table = results.table("dominant_similarity").astype(dict.fromkeys(texts, str))

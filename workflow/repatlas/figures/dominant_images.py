@@ -23,7 +23,10 @@ _ROWS = 2  # of dominant examples
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """Three rows a network: two of the examples that dominate most, one of random examples."""
+    """Three rows a network: two of the examples that dominate most, one of random examples.
+
+    Raises DataError where there are no images, or of no network with the chosen seed.
+    """
     runs = choice.select_runs(results, settings)
     table = results.table("dominant_images")
     table = table[table["run"].isin(runs["run"])]

@@ -41,7 +41,8 @@ class _Quantity(NamedTuple):
 
 
 def to_final(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture: similarity of each layer with itself at the end, by checkpoint."""
+    """A panel an architecture: similarity of each layer with itself at the end, by checkpoint.
+    Errors as in :func:`saved_on_the_way` and :func:`are_shown`."""
     quantity = _Quantity(
         "cka_to_final",
         "CKA (linear, minibatch)\nwith the final network",
@@ -54,8 +55,8 @@ def to_final(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 
 def component(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture: share of the first principal component of each layer, by
-    checkpoint."""
+    """A panel an architecture: share of the first principal component of each layer, by checkpoint.
+    Errors as in :func:`saved_on_the_way` and :func:`are_shown`."""
     quantity = _Quantity(
         "pc1_share",
         "Share of the variance",
@@ -139,7 +140,8 @@ def _panel(ax: Axes, matrix: pd.DataFrame, layers: list[str], norm: Normalize, n
 def saved_on_the_way(
     results: StudyResults, settings: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The networks that were saved on their way, and their architectures of which any completed."""
+    """The networks that were saved on their way, and their architectures of which any completed.
+    DataError where there is none."""
     runs = choice.select_runs(results, settings)
     runs = runs[runs["run"].isin(results.table("dynamics_blocks")["run"])].reset_index(drop=True)
     cells = choice.cells_of(results, runs)

@@ -28,7 +28,11 @@ from repatlas.results import StudyResults
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A row a network, a column a checkpoint: similarity between all layers."""
+    """A row a network, a column a checkpoint: similarity between all layers.
+
+    Raises DataError where no network was saved on its way and completed, or an architecture has
+    none with the chosen seed, and for layers that were not read out.
+    """
     runs, cells = saved_on_the_way(results, settings)
     shown = choice.evenly(list(range(len(cells))), settings["max_rows"])
     table, blocks = results.table("dynamics_similarity"), results.table("dynamics_blocks")

@@ -26,7 +26,10 @@ _METHODS = {
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel an architecture: test accuracy of a probe against the number of the block, filled
-    after the residual connection and open before it, a colour a seed."""
+    after the residual connection and open before it, a colour a seed.
+
+    Raises DataError when no network was probed.
+    """
     runs = choice.select_runs(results, settings)
     table = results.table("linear_probes")
     table = table[table["accuracy"].notna()]

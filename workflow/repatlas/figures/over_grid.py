@@ -83,7 +83,11 @@ def tidy(
     runs: pd.DataFrame, summary: pd.DataFrame, metric: str, axes: Sequence[str]
 ) -> pd.DataFrame:
     """What is plotted of one metric: rows of `series` network (a value each), and of series mean
-    with n and the interval low to high."""
+    with n and the interval low to high.
+
+    `runs`: a row a network, with a column `metric`; `summary`: a row a group, with n and the
+    columns `<metric>_mean`, `_low` and `_high`; `axes`: the design columns of both, seed left out.
+    """
     points = runs[["run", "group", *axes, "seed"]].assign(
         series="network", metric=metric, value=runs[metric]
     )
@@ -108,8 +112,8 @@ def positions(axis: str, values: Sequence[Any]) -> dict[Any, float]:
 def draw(
     ax: Axes, data: pd.DataFrame, roles: Roles, values: Sequence[Any], texts: Mapping[Any, str]
 ) -> list[tuple]:
-    """Draw one metric of one facet. `values` are all values of x in the figure, `texts` all that
-    have a colour, with their labels.
+    """Draw one metric of one facet. `data` as from :func:`tidy`; `values` are all values of x in
+    the figure, `texts` all that have a colour, with their labels (see :func:`colour_texts`).
 
     Returns the ends of the lines that reach the last x, (value, text, colour), for
     `lines.label_ends`; the others are labelled where they end.
@@ -194,7 +198,8 @@ def draw_rows(
     data: pd.DataFrame, roles: Roles, metrics: Mapping[str, str], bottom: float | None = None
 ) -> tuple[Figure, list[list[Axes]]]:
     """A row of panels a metric (name -> label of its axis), a column a facet; `bottom` is where the
-    vertical axes start, if not below the smallest value."""
+    vertical axes start, if not below the smallest value. `data` as from :func:`tidy`, of all
+    metrics and facets."""
     values = data[roles.x].unique()
     texts = colour_texts(data, roles)
     figure, axes = lines.facets(len(metrics), [f.title for f in roles.facets], texts.values())

@@ -42,7 +42,8 @@ def select_pairs(
 
 
 def oriented(table: pd.DataFrame, pair: Pair) -> pd.Series:
-    """The row of a pair, its smaller architecture as a."""
+    """The row of a pair, its smaller architecture as a, in a table with one row a pair that has
+    it."""
     return rows_of(table, pair).iloc[0]
 
 

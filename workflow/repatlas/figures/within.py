@@ -21,17 +21,20 @@ from repatlas.results import StudyResults, as_matrix
 
 
 def by_depth(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A column a depth, a row a width (or what else varies)."""
+    """A column a depth, a row a width (or what else varies). DataError where none of the
+    networks shown completed."""
     return _draw("depth", results, settings)
 
 
 def by_width(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A column a width, a row a depth (or what else varies)."""
+    """A column a width, a row a depth (or what else varies). DataError where none of the
+    networks shown completed."""
     return _draw("width", results, settings)
 
 
 def by_fraction(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A column a share of the training data, a row a depth (or what else varies)."""
+    """A column a share of the training data, a row a depth (or what else varies). DataError where
+    none of the networks shown completed."""
     return _draw("fraction", results, settings)
 
 

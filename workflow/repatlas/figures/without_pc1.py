@@ -22,7 +22,11 @@ _ROWS = (("value_with", "", "with PC1"), ("value", "_without_pc1", "without PC1"
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A column a network: above with, below without the first component of each probe batch."""
+    """A column a network: above with, below without the first component of each probe batch.
+
+    Raises DataError for a kind of layers that was not read out, and where no network with the
+    chosen seed completed.
+    """
     table = results.table("cka_without_pc1")
     runs = choice.select_runs(results, settings)
     runs = runs[runs["run"].isin(table["run"].unique())]
