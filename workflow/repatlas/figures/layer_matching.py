@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from repatlas.catalogue import FIGURES
+from repatlas.errors import DataError
 from repatlas.figures import choice, labels, lines
 from repatlas.figures.style import GREY, SINGLE, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults
@@ -17,10 +18,18 @@ _LEFT, _TOP, _BOTTOM, _KEY = 1.65, 0.1, 0.52, 0.3  # inches
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """Share of layers matched by every measure, best first; dots: architectures, bars: standard
-    deviation over pairs of networks, dotted line: guessing."""
+    deviation over pairs of networks, dotted line: guessing.
+
+    Raises DataError when no layer of two seeds of one architecture has a value.
+    """
     runs = choice.select_runs(results, settings)
     data = results.table("layer_matching")
     data = data[data["group"].isin(runs["group"])].reset_index(drop=True)
+    if data["accuracy"].isna().all():
+        raise DataError(
+            f"No layers to match: in the study {results.name} no two seeds of one architecture "
+            "have similarities."
+        )
     order = (
         data.groupby("measure")["accuracy"]
         .mean()
