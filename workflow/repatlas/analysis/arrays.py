@@ -11,7 +11,7 @@ from repatlas.files import checked_file, verified
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays, numbers and texts by name."""
+    """Write arrays, numbers and texts by name, and the checksum of the file beside it."""
     with checked_file(path) as partial, open(partial, "wb") as handle:
         np.savez(handle, **arrays)
 

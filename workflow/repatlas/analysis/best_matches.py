@@ -60,7 +60,9 @@ def best_match_table(grid: Grid, layers: pd.DataFrame) -> pd.DataFrame:
     networks: where the best match lies (match_depth: 0 = first, 1 = last tapped layer), which layer
     it is most often (match, with its share), and how similar it is.
 
-    `layers` is the table of the same name. n counts ordered pairs of networks with a match.
+    `layers` is the table of the same name. n counts ordered pairs of networks with a match;
+    match_depth and value have mean, sd (n - 1) and 95 % bootstrap interval (low, high) over them,
+    networks resampled; NaN where too few have one. StoreError where a tile is missing or damaged.
     """
     depth = layers.set_index(["run", "index"])["relative_depth"]
     group = grid.runs.set_index("run")["group"]

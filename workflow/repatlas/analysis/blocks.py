@@ -20,7 +20,7 @@ class BlockMetrics:
     pairs, pairs_undefined: off-diagonal unordered pairs, and those without a value; fraction_above:
     share of the defined pairs above the threshold; longest_run with run_start, run_end: number of
     layers and 1-based ends of the longest range; mean_similarity: mean of the defined pairs;
-    first_last: similarity of the first and the last layer.
+    first_last: similarity of the first and the last layer. Shares are of 1.
     """
 
     threshold: float
@@ -36,9 +36,12 @@ class BlockMetrics:
 
 
 def block_metrics(matrix: np.ndarray, threshold: float = THRESHOLD) -> BlockMetrics:
-    """The metrics of a symmetric matrix (layers, layers); its diagonal plays no part.
+    """The metrics of a symmetric matrix (layers, layers) of a measure that is larger for layers
+    that are more alike. Its diagonal plays no part, unless there is one layer, first and last.
 
-    A pair without a value never counts as similar. Of several longest ranges the first is given.
+    A pair without a value (NaN) never counts as similar. Where no pair has one, fraction_above and
+    mean_similarity are NaN, and the longest run is the first layer. Of several longest ranges the
+    first is given.
     """
     n = len(matrix)
     values = matrix[np.triu_indices(n, 1)]
@@ -59,7 +62,9 @@ def block_metrics(matrix: np.ndarray, threshold: float = THRESHOLD) -> BlockMetr
 
 
 def longest_run(alike: np.ndarray) -> tuple[int, int]:
-    """(start, length) of the longest range of layers of which all pairs are `alike` (n, n) bool."""
+    """(start, length) of the longest range of layers of which all pairs are `alike` (n, n) bool;
+    the first of several, and of a single layer where no neighbours are alike. `start` counts from
+    0."""
     best, start = (0, 1), 0
     for end in range(1, len(alike)):
         # The range that ends here starts after the last layer that differs from this one.

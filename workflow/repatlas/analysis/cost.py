@@ -25,7 +25,8 @@ def cost_table(benchmarks: Path, logs: Path, jobs: dict[str, list[str]]) -> pd.D
     waited for it, which is not in the wall time.
 
     `jobs` names the jobs of each rule as their files in `benchmarks`/<rule> and `logs`/<rule> are
-    named. A job whose files are missing (made elsewhere and copied in) is a row without numbers.
+    named. A job whose files are missing (made elsewhere and copied in) is a row without numbers;
+    NaN too is what a job was too short to be sampled for.
     """
     rows = []
     for rule, names in jobs.items():

@@ -27,8 +27,12 @@ def departures(
     manifests: Mapping[str, Mapping],
     hardware: Mapping[str, Mapping],
 ) -> list[str]:
-    """What the given networks do that the paper did not, each once. `specs`, `manifests` (of Gram
-    stores) and `hardware` by run."""
+    """What the given networks do that those of the paper (Nguyen, Raghu & Kornblith 2021, with its
+    published code) did not, in words, each once.
+
+    `specs` (of the trainings), `manifests` (of Gram stores) and `hardware` (what was recorded of
+    the machine) by run. Fewer networks than the paper's 10 seeds are one of the departures.
+    """
     runs = list(dict.fromkeys(runs))
     found: dict[str, None] = {}
     for run in runs:

@@ -29,7 +29,8 @@ class Grid:
         return [column for column in self.design if column != "seed"]
 
     def with_design(self, table: pd.DataFrame) -> pd.DataFrame:
-        """`table` (with a column run) with group and design columns after it."""
+        """`table` (with a column run) with group and design columns after it: the rows of networks
+        of this grid, in its order."""
         columns = [*IDENTITY, *self.design]
         merged = self.runs[columns].merge(table, on="run", how="inner", validate="one_to_many")
         return merged[columns + [c for c in table.columns if c != "run"]]
@@ -42,7 +43,8 @@ class Grid:
 
 
 def read_grid(path: Path) -> Grid:
-    """The grid that the workflow wrote for a study; a table's own holds what it is made from."""
+    """The grid that the workflow wrote for a study; a table's own holds what it is made from.
+    StoreError where the file is missing or damaged."""
     content = read_json(path)
     runs = pd.DataFrame(content["runs"])
     pairs = [(a, b) for a, b in content.get("prediction_pairs", [])]

@@ -16,12 +16,14 @@ WHERE = ("between", "within_a", "within_b")
 
 
 def dispersion(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
-    """Correlation, mean absolute difference and sd of the difference of per-example accuracies,
-    between the architectures and within each.
+    """Correlation, mean absolute difference and sd of the difference of per-example accuracies
+    (fractions), between the architectures and within each: `correlation_`, `mean_abs_` and `sd_`
+    with `between`, `within_a` and `within_b`.
 
     All are taken between two disjoint sets of the same number of networks, `half`, so that they
-    differ in nothing but whose networks they are; means over 100 random draws. NaN where an
-    architecture has fewer than two networks; a correlation also where accuracies do not vary.
+    differ in nothing but whose networks they are; means over 100 random draws, which `seed`
+    decides. NaN where an architecture has fewer than two networks; a correlation also where
+    accuracies do not vary.
     """
     half = min(a.n, b.n) // 2
     names = [f"{what}_{where}" for what in ("correlation", "mean_abs", "sd") for where in WHERE]
@@ -59,9 +61,9 @@ def _between(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 
 def permutation_test(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
     """Test that the networks of both architectures predict alike, whatever they predict: the sd
-    over examples of the difference in accuracy, against 999 random exchanges of networks between
-    the architectures. `sd_observed`, `sd_expected` (mean over the exchanges), and `p`, exact for
-    any number of networks (Phipson & Smyth 2010)."""
+    over examples of the difference in accuracy (a fraction), against 999 random exchanges of
+    networks between the architectures. `sd_observed`, `sd_expected` (mean over the exchanges), and
+    `p`, exact for any number of networks (Phipson & Smyth 2010), one at least on either side."""
     both = np.concatenate([a.correct, b.correct])
     rng = np.random.default_rng(seed)
     own = np.arange(a.n + b.n)
@@ -82,8 +84,10 @@ def permutation_test(a: Architecture, b: Architecture, seed: int) -> dict[str, f
 def disagreement(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
     """Share of examples for which two networks predict different classes: mean over pairs of
     different networks between the architectures and within each, and `excess`, how much the first
-    is above the mean of the others. `_low`, `_high`: 95 % bootstrap interval over networks (1,000
-    resamples, no network compared with itself), from 3 networks a side on."""
+    is above the mean of the others. Keys `disagreement_between`, `_within_a`, `_within_b` and
+    `excess`; each with `_low`, `_high`: 95 % bootstrap interval over networks (1,000 resamples, no
+    network compared with itself), from 3 networks a side on. NaN where there is no pair of
+    networks, or too few for an interval."""
     table = disagreements(np.concatenate([a.predicted, b.predicted]))
     values = _means(table, np.ones((1, a.n)), np.ones((1, b.n)))
     drawn = np.full((1, 4), np.nan)

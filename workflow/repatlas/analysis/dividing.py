@@ -20,9 +20,9 @@ def dividing_examples(a: Architecture, b: Architecture, number: int) -> pd.DataF
 
     Chosen by the accuracies of the networks for selection of both; of equal differences the first
     example is taken, and none that does not differ. One row an example: favours (a or b), rank,
-    example (position in the test set), label, class, accuracy of both on both halves of the seeds,
-    with their numbers, and `difference_selection`, `difference_confirmation` (a - b). No rows where
-    a side has fewer than two networks.
+    example (position in the test set), label, class, accuracy of both (a fraction) on both halves
+    of the seeds, with their numbers, and `difference_selection`, `difference_confirmation` (a - b).
+    No rows where a side has fewer than two networks.
     """
     columns = [*COLUMNS, *_ACCURACIES, *_NUMBERS]
     columns += ["difference_selection", "difference_confirmation"]
@@ -53,8 +53,8 @@ def dividing_examples(a: Architecture, b: Architecture, number: int) -> pd.DataF
 
 
 def images_of(examples: pd.DataFrame, datasets: dict[str, Dataset]) -> pd.DataFrame:
-    """The images of `examples` (dataset_folder, example), each once: channels, height, width and
-    `pixels`, uint8 bytes in that order."""
+    """The test images of `examples` (dataset_folder, example), each once: channels, height, width
+    and `pixels`, uint8 bytes in that order. `datasets` by their folder."""
     wanted = examples[["dataset_folder", "example"]].drop_duplicates()
     rows = []
     for folder, example in wanted.itertuples(index=False):

@@ -14,8 +14,8 @@ SHARES = (0.01, 0.1)  # of the examples, by size of their projection
 
 
 def dominant(u1: np.ndarray, share: float) -> np.ndarray:
-    """Numbers of the `share` of examples with the largest |u1| (n,), the largest first; at least
-    one. Of equal ones the first is taken."""
+    """Numbers of the `share` (of 1) of examples with the largest |u1|, the largest first; at least
+    one. Of equal ones the first is taken. `u1` (n,), finite."""
     return np.argsort(-np.abs(u1), kind="stable")[: count(len(u1), share)]
 
 
@@ -31,7 +31,8 @@ def distribution(u1: np.ndarray, norms: np.ndarray) -> dict[str, float]:
     normally distributed ones .084 and .439); p99_to_median: 99th percentile of |u1| over its median
     (3.8); bimodality: see :func:`sarle`; norm_correlation: Spearman's, between |u1| and the
     distance from the mean `norms` (n,); norm_ratio: median norm of the largest 1 % over that of
-    all. NaN where undefined.
+    all. NaN where undefined: all of them where `u1` is not finite or all zero, or has fewer than 4
+    examples.
     """
     size = np.abs(u1)
     n, total = len(u1), float(size @ size)
@@ -66,7 +67,7 @@ DISTRIBUTION = (
 def sarle(values: np.ndarray) -> float:
     """Sarle's bimodality coefficient, (skewness² + 1) / kurtosis, with the correction for finite
     samples of SAS: 1/3 for a normal, 5/9 for a uniform distribution; more points to two modes, or
-    to a long tail on one side. `values` (n,), n > 3."""
+    to a long tail on one side. `values` (n,), n > 3; NaN where they do not vary."""
     n = len(values)
     excess = kurtosis(values, bias=False)
     denominator = excess + 3 * (n - 1) ** 2 / ((n - 2) * (n - 3))
@@ -75,7 +76,8 @@ def sarle(values: np.ndarray) -> float:
 
 def overlap(u1: np.ndarray, share: float) -> np.ndarray:
     """Share of the dominant examples that two layers have in common, for all pairs of the rows of
-    `u1` (layers, n); by chance it is `share`. NaN where a layer has no component."""
+    `u1` (layers, n), as (layers, layers); by chance it is `share`. NaN where a layer has no
+    component."""
     known = np.isfinite(u1).all(axis=1)
     members = np.zeros(u1.shape, dtype=np.float64)
     for layer in np.flatnonzero(known):
@@ -94,6 +96,9 @@ def reference_layer(
     The `named` layer; otherwise of the ReLU layers of `block` (names; the longest run, empty where
     there is none) the one whose first component has the largest share, otherwise of all ReLU
     layers. None where no such layer has a component.
+
+    `components`: arrays layer and kind (layers,), and shares (layers, components), of which the
+    first column counts, NaN where there is no component.
     """
     share, names = components["shares"][:, 0], components["layer"]
     candidates = np.isfinite(share)

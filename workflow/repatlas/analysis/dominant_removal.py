@@ -20,7 +20,8 @@ LEAST_RUN = 2  # layers of a block
 def removals(
     store: GramStore, components: Mapping[str, np.ndarray], options: Mapping
 ) -> dict[str, np.ndarray]:
-    """Minibatch CKA between the ReLU layers of `store` on what is left of the probe set.
+    """Minibatch CKA between the ReLU layers of `store` on what is left of the probe set, after
+    Nguyen, Raghu & Kornblith (2022).
 
     `components`: what the analysis principal_components left of the network; `options`: removed
     (shares of the examples), layer (a name, or None for the rule of `reference_layer`), draws and
@@ -29,7 +30,9 @@ def removals(
     Returns arrays layer (L,), reference (a name, or ''), block (names of the longest run); and for
     each removal R, the first of which removes nothing: criterion (none, dominant, random), removed
     (share), draw, n_removed, value (R, L, L), reason (R, L, L), pc1_share (R,) of the reference
-    layer, the largest eigenvalue of its batches' Grams over their trace, a ratio of sums.
+    layer, the largest eigenvalue of its batches' Grams over their trace, a ratio of sums. The block
+    is that of all examples, of at least 2 layers with all pairs at .9 or above. A network without
+    usable weights, or without a reference layer, has NaN and the reason.
 
     StoreError when the two were not made on the same probe set.
     """
@@ -71,7 +74,8 @@ def removals(
 
 
 def first_share(grams: AlteredGrams, layer: int) -> float:
-    """Largest eigenvalue of a layer's centred Grams over their trace, both summed over batches."""
+    """Largest eigenvalue of a layer's centred Grams over their trace, both summed over batches; NaN
+    where they are not finite or nothing varies. `layer`: its number in the source of `grams`."""
     largest = total = 0.0
     for batch in range(grams.n_batches):
         gram = grams.doubly_centred(batch, layer)

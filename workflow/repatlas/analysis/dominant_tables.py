@@ -25,8 +25,9 @@ IMAGES = 32  # dominant examples of a network whose images are kept, and as many
 
 @dataclass(frozen=True)
 class Network:
-    """What both analyses left of a network: `components` of principal_components, `removals` of
-    dominant_examples; `reference`: number of the reference layer, None without one."""
+    """What both analyses left of a network: `components` of principal_components (see
+    :class:`repatlas.frozen.principal_components.LayerComponents`, one array a field), `removals` of
+    dominant_examples (see :func:`repatlas.analysis.dominant_removal.removals`)."""
 
     run: str
     components: Mapping[str, np.ndarray]
@@ -89,7 +90,7 @@ def example_table(grid: Grid, classes: Mapping[str, list[str]]) -> pd.DataFrame:
     the test set, label, class, projection relative to the median one, distance from the mean
     relative to the median one, and the share of the block's layers that it dominates too.
     `classes` by run. The projections' sign is arbitrary: `same_side` says which examples lie on the
-    side of the first."""
+    side of the first. A network without a reference layer is one row with the reason."""
     rows: list[dict[str, Any]] = []
     for network in networks(grid):
         reference, found = network.reference, network.components
@@ -130,7 +131,8 @@ _EXAMPLE += ["same_side", "norm_to_median", "block_share"]
 
 def projection_table(grid: Grid) -> pd.DataFrame:
     """One row a network and probe example: size of its projection on the first component of the
-    reference layer, relative to the median, and its distance from the mean likewise."""
+    reference layer, relative to the median, and its distance from the mean likewise. Networks
+    without a reference layer have none."""
     parts = []
     for network in networks(grid):
         reference, found = network.reference, network.components
@@ -206,7 +208,7 @@ def _removal(found: Mapping[str, np.ndarray], k: int) -> dict[str, Any]:
 def image_table(grid: Grid, datasets: Mapping[str, Dataset]) -> pd.DataFrame:
     """One row a network and image: its 32 most dominant examples (`shown` dominant) and as many
     drawn at random (`shown` random), with `pixels` as uint8 bytes, channels first. `datasets` by
-    run: the one that it was probed on."""
+    run: the one that it was probed on. Networks without a reference layer have none."""
     rows = []
     for network in networks(grid):
         reference, found = network.reference, network.components
@@ -243,7 +245,7 @@ _SHAPE = ("channels", "image_height", "image_width")
 
 
 def networks(grid: Grid) -> Iterator[Network]:
-    """What both analyses left of every network."""
+    """What both analyses left of every network. StoreError where a file is missing or damaged."""
     for run, path in grid.artifacts[ANALYSIS].items():
         yield Network(run, read_arrays(grid.artifacts[COMPONENTS][run]), read_arrays(path))
 

@@ -19,7 +19,8 @@ _COUNTS = ["longest_run", "run_start", "run_end"]
 
 def layer_table(grid: Grid) -> pd.DataFrame:
     """One row a network, checkpoint and layer: share of the first principal component, and
-    similarity with the same layer of the final network. `final` marks the final network."""
+    similarity with the same layer of the final network (minibatch CKA); NaN with the reason where
+    undefined. `final` marks the final network."""
     parts = []
     for run, found in _artifacts(grid):
         n, layers = found["to_final"].shape
@@ -47,7 +48,8 @@ def layer_table(grid: Grid) -> pd.DataFrame:
 def checkpoint_table(grid: Grid, runs: Path, kind: str = "relu") -> pd.DataFrame:
     """One row a network and checkpoint: the block metrics of its `kind` layers, their mean
     similarity to the final network, accuracy on the probe images, and test accuracy where the
-    training evaluated it. `runs` is the folder of the networks."""
+    training evaluated it (fractions, NaN elsewhere). The mean is over layers that have a value.
+    `runs` is the folder of the networks."""
     rows = []
     for run, found in _artifacts(grid):
         chosen = np.flatnonzero(found["kind"] == kind)

@@ -17,10 +17,12 @@ _HALVINGS = 60
 
 
 class Counts:
-    """How many of `n_a` and of `n_b` networks are right about each example.
+    """How many of `n_a` and of `n_b` networks are right about each example: `right_a`, `right_b`,
+    whole numbers (examples,).
 
     Examples with the same class and numbers are one row with a `weight`, so that the cost does not
-    grow with the number of examples.
+    grow with the number of examples. cells (cells, 2): the pairs of numbers that occur; cell_of
+    (examples,): which of them each example has.
     """
 
     def __init__(self, right_a: np.ndarray, right_b: np.ndarray, n_a: int, n_b: int):
@@ -29,7 +31,8 @@ class Counts:
         self.cells, self.cell_of = np.unique(pairs, axis=0, return_inverse=True)
 
     def rows(self, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(class, cell, weight) of each combination that occurs; `classes`: (examples,)."""
+        """(class, cell, weight), each (rows,), of every combination that occurs, weight the number
+        of its examples; `classes`: class numbers (examples,)."""
         n = len(self.cells)
         found, weight = np.unique(classes.astype(np.int64) * n + self.cell_of, return_counts=True)
         return found // n, found % n, weight
@@ -38,11 +41,13 @@ class Counts:
 def shifted(
     counts: Counts, classes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Maximum likelihood of: log odds = example + (second architecture) * shift of its class.
+    """Maximum likelihood of: log odds = example + (second architecture) * shift of its class. That
+    is model B; with a single class for all examples it is model A.
 
     For a given shift each example's own term solves a quadratic equation; what is left is one
     equation a class, whose left side falls with the shift. Returns, a row of `Counts.rows` each,
-    the log odds of both architectures, the cell and the weight. A class in which the data bound no
+    the log odds of both architectures (-inf and inf for an example about which none or all are
+    right), the cell and the weight. A class in which the data bound no
     shift has one of 40, which fits like an infinite one.
     """
     own, cell, weight = counts.rows(classes)
@@ -90,10 +95,11 @@ def explained_by_class(
     classes : (examples,) class numbers from 0
     seed : of the repeats below
 
-    Returns v2 (NaN where the architectures do not differ at all), mse_a, mse_b, mse_c and aic_a,
-    aic_b, aic_c of the three models, and, as means over 20 repeats each, `v2_chance`: with the
-    classes dealt out to the examples at random; `v2_ceiling`: with data drawn from model B, in
-    which class explains all, because with few networks model C fits noise too.
+    Returns v2 (NaN where the architectures do not differ at all), mse_a, mse_b, mse_c (mean squared
+    residuals of single predictions) and aic_a, aic_b, aic_c of the three models, and, as means over
+    20 repeats each, `v2_chance`: with the classes dealt out to the examples at random;
+    `v2_ceiling`: with data drawn from model B, in which class explains all, because with few
+    networks model C fits noise too.
     """
     counts = Counts(right_a, right_b, n_a, n_b)
     everyone = np.zeros_like(classes)
@@ -121,7 +127,8 @@ def exchanged_networks(
 ) -> float:
     """v2 with networks exchanged between the architectures at random, mean over 20 repeats: what
     seeds give that differ from class to class, where architectures do not. `correct_a`,
-    `correct_b`: (networks, examples), 0 or 1."""
+    `correct_b`: (networks, examples), 0 or 1; `classes`: (examples,), from 0. NaN where no exchange
+    leaves a difference."""
     both, n_a = np.concatenate([correct_a, correct_b]), len(correct_a)
     rng = np.random.default_rng(seed)
     found = []

@@ -13,7 +13,8 @@ TIE = 1e-9  # a difference that says nothing
 
 
 def best_other(similarity: np.ndarray) -> np.ndarray:
-    """The largest defined value of each row of a square matrix, its diagonal left out."""
+    """The largest defined value of each row of a square matrix, its diagonal left out: (layers,),
+    NaN where there is none."""
     others = np.where(np.isnan(similarity), -np.inf, similarity)
     np.fill_diagonal(others, -np.inf)
     most = others.max(axis=1)
@@ -40,8 +41,10 @@ def matching(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def pair_matrices(table: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
     """(measure, group, matrix labelled by layer position) of every pair of networks of one group.
 
-    A measure that is not symmetric was computed in both directions and is symmetrised,
-    (S_ab + S_ba') / 2, as Kornblith et al. do; a distance is turned round.
+    `table`: rows of layer_similarity.parquet, with measure, and run, group, index of both sides,
+    and value. The matrix is square, larger = more alike, NaN where undefined. A measure that is not
+    symmetric was computed in both directions and is symmetrised, (S_ab + S_ba') / 2, as Kornblith
+    et al. do; a distance is turned round.
     """
     across = table[
         (table["group_a"].astype(str) == table["group_b"].astype(str))
@@ -64,9 +67,10 @@ def by_layer_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
     """One row a group, measure and layer: where the matching fails, and by how much. Means over the
     pairs of networks, in both directions, in which the layer has a value.
 
-    found: share in which the layer is found; same: similarity with the same layer of the other
-    network; best_other: with the most similar of the other layers (both negative for distances);
-    ties: share in which these two are within 1e-9; layers_off: layers from it to its best match.
+    `table` as for :func:`pair_matrices`, with layer_a. found: share in which the layer is found;
+    same: similarity with the same layer of the other network; best_other: with the most similar of
+    the other layers (both negative for distances); ties: share in which these two are within 1e-9;
+    layers_off: layers from it to its best match.
     """
     rows = []
     for measure, group, frame in pair_matrices(table):
@@ -102,9 +106,9 @@ def layer_matching_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
     """One row a group and measure, best first: share of layers whose best match in a network of
     another seed is the same layer.
 
-    n_pairs of networks, n_layers compared; accuracy, its mean over pairs; accuracy_sd over pairs
-    (they share networks, so it is no standard error); chance, that of guessing; undefined, the
-    share of layers without any value, which count in no direction.
+    `table` as for :func:`pair_matrices`. n_pairs of networks, n_layers compared; accuracy, its mean
+    over pairs; accuracy_sd over pairs (they share networks, so it is no standard error); chance,
+    that of guessing; undefined, the share of layers without any value, which count in no direction.
     """
     rows = []
     for measure, group, frame in pair_matrices(table):

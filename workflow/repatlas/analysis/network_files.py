@@ -11,7 +11,8 @@ from repatlas.files import verified
 def joined(grid: Grid, files: Mapping[str, str], integers: list[str]) -> pd.DataFrame:
     """The CSV files {run: path} below each other, with group and design columns.
 
-    `integers`: columns of whole numbers, which stay such where some are undefined.
+    `integers`: columns of whole numbers, which stay such where some are undefined. StoreError where
+    a file is missing or not what was written.
     """
     parts = [
         pd.read_csv(

@@ -15,8 +15,10 @@ SCORES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 def runs_table(grid: Grid, runs: Path) -> pd.DataFrame:
-    """One row a network: design, probe, and how its training ended. A network that diverged is a
-    row with that status and its reason, its accuracies undefined."""
+    """One row a network: design, probe, and how its training ended: losses (mean cross-entropy in
+    nats) and accuracies (fractions). A network that diverged is a row with that status and its
+    reason, its losses and accuracies undefined. `runs` is the folder of the networks; StoreError
+    where what one left is missing or damaged."""
     rows = [{"run": name, **read_status(runs / name)} for name in grid.runs["run"]]
     outcome = pd.DataFrame(rows).rename(columns=RENAMED)[["run", *OUTCOME, *SCORES]]
     outcome[SCORES] = outcome[SCORES].astype(float)  # a failed network's are null
@@ -43,7 +45,7 @@ def accuracy_table(grid: Grid, runs: pd.DataFrame) -> pd.DataFrame:
 
 def curves_table(grid: Grid, runs: Path) -> pd.DataFrame:
     """One row a network and epoch. The rate of an epoch is `epoch_learning_rate`, because the
-    initial one may be a design column."""
+    initial one may be a design column. `runs` and errors as for :func:`runs_table`."""
     parts = [
         pd.read_csv(run_file(runs / name, "curve.csv")).assign(run=name)
         for name in grid.runs["run"]

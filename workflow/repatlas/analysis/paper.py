@@ -42,9 +42,10 @@ def comparison(
     from the paper's protocol.
 
     Ours: mean, sd (n - 1) and 95 % bootstrap interval over the networks of the group, or mean and
-    sd over its pairs of networks. The paper's: the printed
-    value, or the mean over the networks that its figures show with their sd and range; `paper_n` is
-    their number where it is known.
+    sd over its pairs of networks. The paper's: the printed value, or the mean over the networks
+    that its figures show with their sd and range; `paper_n` is their number where it is known.
+    `difference` is ours less the paper's, all in the units of the study's tables (accuracies and
+    shares of 1).
     """
     theirs = published()
     # Figures show single networks, to be averaged; a printed accuracy is an average already.

@@ -16,7 +16,8 @@ MEASURE = "cka_minibatch"
 def quantities(
     tables: Mapping[str, pd.DataFrame], similarity: Path | None, specs: Mapping[str, Mapping]
 ) -> pd.DataFrame:
-    """One row a network, quantity and layer: see `repatlas.analysis.paper.comparison`.
+    """One row a network, quantity and layer, or a pair of networks: see
+    `repatlas.analysis.paper.comparison`. Undefined values are left out.
 
     `tables` by their files' names without suffix, runs among them; those that hold nothing the
     paper has are passed over. `similarity` is the table of layer similarities, read for cells only

@@ -15,7 +15,6 @@ from repatlas.analysis.significance import ALPHA, adjust, spreads, too_few, welc
 from repatlas.data.classes import class_numbers
 
 Pairs = Sequence[tuple[str, str]]
-SPREAD = ("mean", "sd", "low", "high")
 
 
 class Options(NamedTuple):
@@ -41,8 +40,12 @@ class PredictionTables(NamedTuple):
 def prediction_tables(
     grid: Grid, architectures: Mapping[str, Architecture], pairs: Pairs, options: Options
 ) -> PredictionTables:
-    """All tables of predictions. `pairs` are names of groups in `architectures`; both of a pair are
-    tested on the same images."""
+    """All tables of predictions; what their columns say stands in results/README.md.
+
+    `architectures` by group; `pairs` are names of groups among them, at least one; both of a pair
+    are tested on the same images. p-values are corrected (Holm-Sidak) over the classes of a pair,
+    over its class groups, and over the pairs of the study.
+    """
     sets = {
         group: {
             "class": [own.labels == k for k in range(len(own.classes))],
@@ -85,7 +88,8 @@ def prediction_tables(
 
 
 def members_of(own: Architecture, options: Options) -> dict[str, list[int]]:
-    """Class numbers of each class group that this data set has all classes of."""
+    """Class numbers of each class group in `options` that the data set of `own` has all classes of,
+    by the group's name."""
     found = {name: class_numbers(own.classes, m) for name, m in options.class_groups.items()}
     return {name: numbers for name, numbers in found.items() if numbers is not None}
 

@@ -64,7 +64,9 @@ def read_architecture(
     """The architecture of the group from `networks`, the folder of all runs. Networks that did not
     complete are left out.
 
-    Raises StoreError where logits do not fit the test set.
+    `runs`: run and group of every network; `dataset`: the folder name of their data set, and it;
+    `seed`: of the draw of the halves. A network predicts the class of its largest logit, the first
+    of equals. Raises StoreError where logits are missing, damaged, or do not fit the test set.
     """
     folder, data = dataset
     expected = (len(data.test_labels), len(data.classes))
@@ -103,7 +105,8 @@ def read_architectures(
 ) -> tuple[dict[str, Architecture], dict[str, Dataset]]:
     """The architectures by group, and the data sets that they are tested on by folder name.
 
-    `runs`: run, group and dataset_folder of every network; `results`: the folder of all results.
+    `runs`: run, group and dataset_folder of every network; `results`: the folder of all results;
+    `seed`: of the draw of the halves. StoreError as in :func:`read_architecture`.
     """
     folder_of: Mapping[str, str] = dict(zip(runs["group"], runs["dataset_folder"], strict=True))
     datasets = {

@@ -61,14 +61,16 @@ def similarity_table(grid: Grid) -> pd.DataFrame:
 
 
 def pc_similarity(u1: np.ndarray) -> np.ndarray:
-    """<u, u'>² between all rows of `u1` (layers, examples), each of length 1; (layers, layers)."""
+    """<u, u'>² between all rows of `u1` (layers, examples), each of length 1; (layers, layers), 0
+    to 1, NaN where a layer has none. Source: Nguyen, Raghu & Kornblith 2021, figure 3."""
     return (u1 @ u1.T) ** 2
 
 
 def network_table(grid: Grid, similarity: Path) -> pd.DataFrame:
     """One row a network: its largest share of a first component, the mean share of zeros of its
     ReLU layers, and the correlation over pairs of different layers between the similarity of first
-    components and CKA. `similarity` is layer_similarity.parquet."""
+    components and CKA, with the number of these pairs; NaN where undefined. `similarity` is
+    layer_similarity.parquet."""
     rows = []
     for run, found in _artifacts(grid):
         shares = found["shares"][:, 0]

@@ -20,7 +20,8 @@ PACKAGES += ["scikit-learn", "pydantic", "matplotlib", "seaborn"]
 def record(grid: Path, results: Path, repository: Path) -> dict[str, Any]:
     """The provenance of the study whose networks `grid` lists: versions, commit, lock file,
     machine, the hardware that trained the networks, and the checksums of all data sets they were
-    trained, tested and compared on."""
+    trained, tested and compared on. `results` is the folder of all results, `repository` that of
+    the workflow; without git, `commit` is None. StoreError where a record is missing or damaged."""
     content = read_json(grid)
     names = [run["run"] for run in content["runs"]]
     found = [read_json(results / "runs" / name / "hardware.json") for name in names]

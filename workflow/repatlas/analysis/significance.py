@@ -16,9 +16,9 @@ ALPHA = 0.05
 def welch(a: np.ndarray, b: np.ndarray, least: int) -> dict[str, float | str]:
     """Welch's t-test (1947) that two architectures have the same mean over networks.
 
-    `a`, `b`: a value a network. Returns difference (a - b) with its 95 % interval (low, high), t,
-    df, p (two-sided) and reason. With fewer than `least` networks on a side, and where no network
-    differs from another of its side, all but the difference is NaN and the reason says why.
+    `a`, `b` (networks,): a value a network. Returns difference (a - b) with its 95 % interval (low,
+    high), t, df, p (two-sided) and reason. With fewer than `least` networks on a side, and where no
+    network differs from another of its side, all but the difference is NaN and the reason says why.
     """
     result: dict[str, float | str] = dict.fromkeys(["low", "high", "t", "df", "p"], np.nan)
     difference = a.mean() - b.mean() if len(a) and len(b) else np.nan
@@ -58,7 +58,8 @@ def holm_sidak(p: ArrayLike) -> np.ndarray:
 
 
 def adjust(table: pd.DataFrame, by: Sequence[str] = (), p: str = "p") -> pd.Series:
-    """The Holm-Sidak values of the column `p`, each family the rows of one combination of `by`."""
+    """The Holm-Sidak values (see :func:`holm_sidak`) of the column `p`, each family the rows of one
+    combination of `by`, or all rows; with the index of `table`."""
     if not len(by):
         return pd.Series(holm_sidak(table[p]), index=table.index)
     return table.groupby(list(by), sort=False)[p].transform(holm_sidak)
@@ -66,7 +67,9 @@ def adjust(table: pd.DataFrame, by: Sequence[str] = (), p: str = "p") -> pd.Seri
 
 def spreads(values: np.ndarray) -> dict[str, np.ndarray]:
     """Mean, sd (n - 1), low and high (95 % bootstrap interval of the mean, as
-    `statistics.bootstrap_interval`) of each column of `values` (networks, columns)."""
+    `statistics.bootstrap_interval`) of each column of `values` (networks, columns), each
+    (columns,); NaN where there are too few networks: none, one for the sd, fewer than 3 for the
+    interval."""
     n, columns = values.shape
     undefined = np.full(columns, np.nan)
     low, high = undefined, undefined

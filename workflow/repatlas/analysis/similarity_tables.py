@@ -32,7 +32,8 @@ BLOCK_SUMMARY = ["fraction_above", "longest_run", "mean_similarity", "first_last
 
 def layers_table(grid: Grid, stores: Iterable[Path]) -> pd.DataFrame:
     """One row a network and tapped layer: position, name, kind, shape, number of features, relative
-    depth (0 = first, 1 = last tapped layer) and the reason where its values are undefined."""
+    depth (0 = first, 1 = last tapped layer) and the reason where its values are undefined.
+    `stores`: the paths of the networks' stores; StoreError where one is missing."""
     parts = []
     for path in stores:
         manifest = read_manifest(path)
@@ -56,7 +57,8 @@ def layers_table(grid: Grid, stores: Iterable[Path]) -> pd.DataFrame:
 
 def layer_similarity(grid: Grid) -> Iterator[pa.Table]:
     """The tiles of the study, one after the other, with measure and both networks' design on every
-    row. All have one schema; texts are dictionaries."""
+    row. All have one schema; texts are dictionaries. StoreError where a tile is missing or not what
+    was written."""
     runs = grid.runs.set_index("run")
     kinds = {c: _arrow_type(runs[c]) for c in ["group", *grid.design]}
     for measure, paths in grid.tiles.items():
@@ -114,7 +116,7 @@ def _in_order(table: pd.DataFrame, column: str, names: pd.Series) -> pd.DataFram
 
 def within_matrices(table: pd.DataFrame, kind: str) -> Iterable[tuple[str, str, pd.DataFrame]]:
     """(measure, run, matrix labelled by layer position) of every network with itself, layers of one
-    kind only."""
+    kind only. `table`: rows of layer_similarity.parquet with the columns READ."""
     own = table[_same(table, "run") & (table["kind_a"] == kind) & (table["kind_b"] == kind)]
     for (measure, run), part in own.groupby(["measure", "run_a"], sort=False, observed=True):
         yield measure, run, part.pivot(index="index_a", columns="index_b", values="value")
@@ -130,7 +132,8 @@ def _same(table: pd.DataFrame, name: str) -> pd.Series:
 
 def block_table(grid: Grid, table: pd.DataFrame, kind: str = "relu") -> pd.DataFrame:
     """One row a network and measure: the block metrics of its `kind` layers, of the mean of both
-    directions where they differ. Distances, which are small inside a block, have none."""
+    directions where they differ. Distances, which are small inside a block, have none. `table` as
+    for :func:`within_matrices`. A network without any defined pair has no run: NaN and ''."""
     table = table[~table["measure"].isin(DISTANCES)]
     names = table.drop_duplicates(["run_a", "index_a"]).set_index(["run_a", "index_a"])["layer_a"]
     rows = []
@@ -161,7 +164,10 @@ def block_summary(grid: Grid, blocks: pd.DataFrame) -> pd.DataFrame:
 
 def cross_seed_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
     """One row a group, measure and layer: similarity of that layer between networks that differ in
-    the seed alone, over the pairs of networks; the mean of both directions where they differ."""
+    the seed alone, over the pairs of networks that have a value (mean, sd (n - 1), 95 % bootstrap
+    interval with networks resampled, smallest, largest); the mean of both directions where they
+    differ. `table` as for :func:`within_matrices`. The form of figure 6 of Nguyen, Raghu &
+    Kornblith (2021), layer by layer."""
     across = table[
         _same(table, "group") & ~_same(table, "run") & (table["index_a"] == table["index_b"])
     ]

@@ -12,8 +12,9 @@ SPREAD = ("n", "mean", "sd", "low", "high")
 
 
 def bootstrap_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean (Efron 1979), from 10,000 resamples with a fixed
-    seed; (NaN, NaN) for fewer than 3 values, where resampling says nothing."""
+    """Percentile bootstrap interval (low, high) of the mean of `values` (n,), none of them NaN
+    (Efron 1979), from 10,000 resamples with a fixed seed; (NaN, NaN) for fewer than 3 values, where
+    resampling says nothing."""
     values = np.asarray(values, dtype=float)
     if len(values) < MIN_FOR_INTERVAL:
         return float("nan"), float("nan")

@@ -76,7 +76,8 @@ def similarity_table(grid: Grid) -> pd.DataFrame:
 
 
 def pair_columns(run: str, names: np.ndarray, kinds: np.ndarray) -> pd.DataFrame:
-    """run, and index, layer and kind of both sides of every ordered pair of layers."""
+    """run, and index, layer and kind of both sides of every ordered pair of layers, in the order of
+    a (layers, layers) matrix read row by row. `names`, `kinds` (layers,)."""
     n = len(names)
     sides = dict(zip("ab", np.divmod(np.arange(n * n), n), strict=True))
     columns = {f"index_{s}": index for s, index in sides.items()}
@@ -92,9 +93,9 @@ def as_categories(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def block_table(grid: Grid, kind: str = "relu") -> pd.DataFrame:
-    """One row a network: block metrics of its `kind` layers with and without the first component,
-    their differences (without - with), and the correlation of the two similarities over pairs of
-    different layers, ReLU layers and logits."""
+    """One row a network: block metrics of its `kind` layers with and without the first component
+    (`_without_pc1`), their differences (without - with), and the correlation of the two
+    similarities over pairs of different layers, ReLU layers and logits."""
     rows = []
     for run, found in _artifacts(grid):
         chosen = np.flatnonzero(found["kind"] == kind)
@@ -126,7 +127,8 @@ def summary_table(grid: Grid, blocks: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics_of(matrix: np.ndarray) -> dict[str, float]:
-    """Block metrics; undefined where no pair has a value."""
+    """The fields of :class:`repatlas.analysis.blocks.BlockMetrics` of a matrix (layers, layers) by
+    name, all of them NaN where no pair has a value."""
     if not len(matrix) or not np.isfinite(matrix[np.triu_indices(len(matrix), 1)]).any():
         return dict.fromkeys(BlockMetrics.__dataclass_fields__, np.nan)
     return asdict(block_metrics(matrix))

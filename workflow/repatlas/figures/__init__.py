@@ -76,8 +76,8 @@ def draw(name: str, results: StudyResults, settings: Mapping[str, Scalar] | None
     settings : see `repatlas.catalogue.FIGURE_SETTINGS`; an axis of the grid is a setting too
 
     Returns the figure (inches at print size), the data frame of exactly what it shows, and its
-    caption. Raises ConfigError for a setting that cannot be used and DataError where the study has
-    no data for this figure.
+    caption. Raises ConfigError for a setting that cannot be used, DataError where the study has no
+    data for this figure, and StoreError where it has not the tables that the figure is drawn from.
     """
     chosen = figure_settings(
         name,

@@ -28,17 +28,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     runs = choice.select_runs(results, settings)
     measure = choice.measure_of(results, settings)
     done = runs[runs["status"] == "completed"]
-    stored = results.pairs(measure)
-    stored = stored[
-        (stored["group_a"] != stored["group_b"])
-        & stored["run_a"].isin(done["run"])
-        & stored["run_b"].isin(done["run"])
-    ]
-    if stored.empty:
-        raise DataError(
-            f"No two architectures to compare: the study {results.name} has no similarities "
-            "between them. `comparisons.across_architectures: all`, or a list of pairs, gives them."
-        )
+    stored = _compared(results, done, measure)
     total, pairs = choose(results, done, stored, settings["max_pairs"])
     by_name = runs.set_index("run", drop=False)
     panels, frames = [], []
@@ -74,6 +64,22 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         labels.failures(runs),
     ]
     return Drawing(_figure(panels, measure, norm), data, " ".join(filter(None, text)))
+
+
+def _compared(results: StudyResults, done: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The compared pairs of networks of different architectures, of those in `done`."""
+    stored = results.pairs(measure)
+    stored = stored[
+        (stored["group_a"] != stored["group_b"])
+        & stored["run_a"].isin(done["run"])
+        & stored["run_b"].isin(done["run"])
+    ]
+    if stored.empty:
+        raise DataError(
+            f"No two architectures to compare: the study {results.name} has no similarities "
+            "between them. `comparisons.across_architectures: all`, or a list of pairs, gives them."
+        )
+    return stored
 
 
 def _further(results: StudyResults, runs: pd.DataFrame, run: pd.Series) -> str:

@@ -51,12 +51,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         name = ", ".join([labels.network(cell), *(labels.setting(a, cell[a]) for a in naming)])
         blocks.append(_block(name, results, found, measure, settings["layers"]))
     data = pd.concat([f for block in blocks for f in block.frames], ignore_index=True)
-    curves = results.cross_seed
-    curves = curves[
-        (curves["measure"] == measure)
-        & curves["group"].isin(cells["group"])
-        & curves["layer"].isin(data["layer_a"])
-    ].reset_index(drop=True)
+    curves = _curves(results, measure, cells, data)
     kinds = data["kind_a"].unique()
     layers = kinds[0] if len(kinds) == 1 else "all"
     norm = heatmap.scale_of(measure)
@@ -82,6 +77,18 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     plotted = pd.concat([data.assign(part="map"), curves.assign(part="curve")], ignore_index=True)
     figure = _figure(blocks, curves, measure, norm, layers)
     return Drawing(figure, plotted, " ".join(filter(None, text)))
+
+
+def _curves(
+    results: StudyResults, measure: str, cells: pd.DataFrame, data: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows of cross_seed.csv of the architectures and layers shown."""
+    curves = results.cross_seed
+    return curves[
+        (curves["measure"] == measure)
+        & curves["group"].isin(cells["group"])
+        & curves["layer"].isin(data["layer_a"])
+    ].reset_index(drop=True)
 
 
 def _span(numbers: list[int]) -> str:

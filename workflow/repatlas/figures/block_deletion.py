@@ -4,24 +4,31 @@ The form of figure 5 of Nguyen, Raghu & Kornblith (ICLR 2021), with each block d
 it.
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice, frozen, labels
-from repatlas.figures.style import DOUBLE, Drawing, Sheet
+from repatlas.figures.rows import Margins, Rows
+from repatlas.figures.style import Drawing
 from repatlas.results import StudyResults
 
-_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.55, 0.06 + frozen.KEY, 0.4, 0.08, 0.34  # inches
-_X_GAP, _Y_GAP, _HEIGHT = 0.2, 0.2, 1.35
+_MARGINS = Margins(0.55, 0.08, 0.06 + frozen.KEY, 0.4, x_gap=0.2, y_gap=0.2)
+_HEIGHT, _TITLE = 1.35, 0.34  # inches
+_STAGES = (1, 2, 3)
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A row of panels an architecture, a column a stage: accuracy against the number of blocks
-    deleted from the end of the stage (filled), and with the last of these alone deleted (open)."""
+    deleted from the end of the stage (filled), and with the last of these alone deleted (open).
+
+    Raises DataError when no network had a block deleted.
+    """
     runs = choice.select_runs(results, settings)
     table = results.table("block_deletion")
     shown = frozen.chosen(results, runs, table[table["test_accuracy"].notna()], settings)
@@ -29,45 +36,36 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     # The place of a block deleted alone is its number from the end of the stage.
     alone = data["deletion"] == "alone"
     data["from_the_end"] = data["n_deleted"].mask(alone, data["blocks"] - data["first_block"] + 1)
-    rows = len(shown.cells)
-    width = (DOUBLE - _LEFT - _RIGHT - 2 * _X_GAP) / 3
-    pitch = _HEIGHT + _TITLE + _Y_GAP
-    sheet = Sheet(DOUBLE, _TOP + rows * pitch - _Y_GAP + _BOTTOM)
+    panels = list(itertools.product(zip(shown.names, shown.cells["group"], strict=True), _STAGES))
+    rows = Rows(_MARGINS, len(panels), len(_STAGES), _HEIGHT, _TITLE)
     style = frozen.looks(shown.seeds)
-    for row, (name, (_, cell)) in enumerate(zip(shown.names, shown.cells.iterrows(), strict=True)):
-        own = data[data["group"] == cell["group"]]
+    for ax, ((name, group), stage) in zip(rows.axes, panels, strict=True):
+        own = data[data["group"] == group]
+        _panel(ax, own[own["stage"] == stage], style)
         counted = labels.count(own["run"].nunique(), "network")
-        for stage in (1, 2, 3):
-            ax = sheet.axes(
-                _LEFT + (stage - 1) * (width + _X_GAP),
-                _TOP + _TITLE + row * pitch,
-                width,
-                _HEIGHT,
-            )
-            for (seed, kind), part in own[own["stage"] == stage].groupby(["seed", "deletion"]):
-                part = part.sort_values("from_the_end")
-                accuracy = 100 * part["test_accuracy"]
-                frozen.draw_series(
-                    ax, part["from_the_end"], accuracy, style[seed], kind == "from_the_end"
-                )
-            ax.set_title(
-                f"{name}, n = {counted}\nstage 1" if stage == 1 else f"stage {stage}",
-                loc="left",
-                pad=4,
-                linespacing=1.05,
-            )
-            ax.set_xlim(-0.2, int(own["blocks"].max()) + 0.2)
-            ax.set_ylim(0, 100)
-            ax.xaxis.set_major_locator(MaxNLocator(9, integer=True, min_n_ticks=1))
-            ax.tick_params(labelleft=stage == 1)
-            if stage == 1:
-                ax.set_ylabel("Test accuracy (%)")
-            if row == rows - 1:
-                ax.set_xlabel("Block, counted from the end of the stage")
+        head = f"{name}, n = {counted}\nstage 1" if stage == 1 else f"stage {stage}"
+        ax.set_title(head, loc="left", pad=4, linespacing=1.05)
+        ax.set_xlim(-0.2, int(own["blocks"].max()) + 0.2)
+    rows.name_axes("Block, counted from the end of the stage", "Test accuracy (%)")
+    rows.number_leftmost()
     frozen.key(
-        sheet.figure, shown.seeds, "this block and all after it deleted", "this block alone deleted"
+        rows.sheet.figure,
+        shown.seeds,
+        "this block and all after it deleted",
+        "this block alone deleted",
     )
-    return Drawing(sheet.figure, data, _caption(shown, table, runs))
+    return Drawing(rows.sheet.figure, data, _caption(shown, table, runs))
+
+
+def _panel(ax: Axes, own: pd.DataFrame, style: Mapping[int, frozen.Look]) -> None:
+    """The deletions in one stage of the networks of one architecture."""
+    for (seed, kind), part in own.groupby(["seed", "deletion"]):
+        part = part.sort_values("from_the_end")
+        accuracy = 100 * part["test_accuracy"]
+        filled = kind == "from_the_end"
+        frozen.draw_series(ax, part["from_the_end"], accuracy, style[seed], filled)
+    ax.set_ylim(0, 100)
+    ax.xaxis.set_major_locator(MaxNLocator(9, integer=True, min_n_ticks=1))
 
 
 def _caption(shown: frozen.Shown, table: pd.DataFrame, runs: pd.DataFrame) -> str:

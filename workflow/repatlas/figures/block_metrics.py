@@ -15,7 +15,7 @@ from repatlas.results import StudyResults
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """Share of similar pairs and longest run against the first axis that varies, coloured by the
-    second. DataError when the measure has no block metrics."""
+    second. DataError when the measure has no block metrics of a network that completed."""
     runs = choice.select_runs(results, settings)
     cells = choice.cells_of(results, runs)
     roles = over_grid.roles_of(results, cells, settings["max_columns"])

@@ -83,7 +83,8 @@ def _by_preference(axes: Iterable[str]) -> list[str]:
 
 
 def hold(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[pd.DataFrame, str]:
-    """The cells at one value of each of `axes`, and a sentence that says which.
+    """The cells at one value of each of `axes`, and a sentence that says which; '' where there was
+    nothing to choose. `cells` as from :func:`cells_of`.
 
     The combination with most cells that have a network is taken; among equals the one with most
     data, then the first.
@@ -124,7 +125,7 @@ def arrange(
     results: StudyResults, cells: pd.DataFrame, axis: str, max_rows: int, max_columns: int
 ) -> Arrangement:
     """Columns are the values of `axis`, rows those of one other axis; further axes are held. An
-    axis of one value leaves its place to the next.
+    axis of one value leaves its place to the next. `cells` as from :func:`cells_of`.
 
     A single row that is too long is broken; what still does not fit is thinned out evenly.
     """
@@ -168,7 +169,8 @@ def thinned(axis: str, values: Sequence[Any], shown: Sequence[Any]) -> list[str]
 
 
 def corners(results: StudyResults, cells: pd.DataFrame, most: int) -> pd.DataFrame:
-    """At most `most` cells: those nearest to the extremes of the first two axes that vary."""
+    """At most `most` of the `cells` (as from :func:`cells_of`): those nearest to the extremes of
+    the first two axes that vary."""
     axes = varying(results, cells)[:2]
     if len(cells) <= most or not axes:
         return cells.head(most)

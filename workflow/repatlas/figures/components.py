@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError, StoreError
 from repatlas.figures import choice, heatmap, labels, lines
 from repatlas.figures.heatmap import Grid, Panel
-from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet
+from repatlas.figures.rows import Margins, Rows
+from repatlas.figures.style import GREY, Drawing
 from repatlas.results import StudyResults
 
 _CKA = "cka_minibatch"
@@ -25,8 +27,8 @@ _HEADS = {
     "pc1_share": "Share of PC1 (%)",
     "cka_without_pc1": "CKA without PC1",
 }
-_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.5, 0.08, 0.4, 0.08, 0.27  # inches
-_X_GAP, _Y_GAP, _LINE = 0.2, 0.2, 0.12
+_MARGINS = Margins(0.5, 0.08, 0.08, 0.4, x_gap=0.2, y_gap=0.2)
+_TITLE, _LINE = 0.27, 0.12  # inches
 _COLOUR = "#31688e"
 
 
@@ -40,52 +42,18 @@ class _Quantity(NamedTuple):
 
 def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A row a network: similarity of first components, CKA, share of the variance by layer, and CKA
-    without the first component where the study has it."""
+    without the first component where the study has it, unless the setting `without_pc1` decides.
+
+    Raises DataError where no network with the chosen seed completed.
+    """
     layers = results.table("principal_components")
     runs = choice.select_runs(results, settings)
     runs = runs[runs["run"].isin(layers["run"])]
     shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
-    summary = results.table("principal_component_networks").set_index("run")
     kinds = [kind for kind in _HEADS if kind != "cka_without_pc1" or _has_fourth(results, settings)]
-    tables = {
-        "pc1_similarity": results.table("pc_similarity"),
-        "cka_without_pc1": results.table("cka_without_pc1") if len(kinds) == 4 else None,
-    }
-    grid = Grid(len(shown), len(kinds), 2, x_gap=0.4, most=1.6)
-    sheet, norm = grid.sheet(), heatmap.scale_of(_CKA)
-    frames, panels = [], []
-    most = layers.loc[layers["run"].isin([run["run"] for run in shown]), "pc1_share"].max()
-    top = min(100, 10 * np.ceil(11 * most)) if most > 0 else 100
-    for row, run in enumerate(shown):
-        own = layers[layers["run"] == run["run"]]
-        names = own["layer"].tolist()
-        for column, kind in enumerate(kinds):
-            ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
-            head = f"{title(results, shown, run)}\n" if column == 0 else "\n"
-            bottom = row == len(shown) - 1
-            if kind == "pc1_share":
-                _line(ax, own, "pc1_share")
-                ax.set_ylim(0, top)
-                ax.tick_params(pad=1.5)
-                frame = own[["index", "layer", "kind", "pc1_share"]].copy()
-                frame.insert(0, "panel", kind)
-                frames.append(frame.assign(run=run["run"]))
-            else:
-                found = _pairs(results, tables, kind, run["run"], names)
-                panel = Panel("", _matrix(found, names))
-                panel.y_label = "ReLU layer, logits last" if column == 0 else ""
-                heatmap.draw_map(ax, panel, norm)
-                panels.append(panel)
-                found.insert(0, "panel", kind)
-                frames.append(found.assign(run=run["run"]))
-            ax.set_xlabel("ReLU layer, logits last" if bottom else "", labelpad=2)
-            ax.set_title("")
-            ax.set_title(f"{head}{_HEADS[kind]}", loc="left", pad=4.5, linespacing=1.1)
-    undefined = heatmap.any_undefined(panels)
-    heatmap.draw_scale(sheet, grid.scale_corner(), "Similarity", norm, undefined)
-    data = pd.concat(frames, ignore_index=True)
-    known = summary.loc[[run["run"] for run in shown], "pc1_cka_correlation"].dropna()
-    correlations = ", ".join(f"{value:.2f}" for value in known)
+    frames = _by_panel(results, layers, shown, kinds)
+    heads = [title(results, shown, run) for run in shown]
+    figure, undefined = _first_component_figure(frames, heads, kinds)
     text = [
         f"{FIGURES['first_component'].title}, over all {_examples(layers)} probe images at once: "
         "squared inner product of the first left singular vectors of two layers, CKA (linear, "
@@ -94,20 +62,82 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
         "Right: CKA after the first component of each probe batch is taken out."
         if len(kinds) == 4
         else "",
-        f"Correlation of the first two over pairs of different layers: {correlations}."
-        if correlations
-        else "",
+        _correlations(results, shown),
         f"n = {labels.count(len(shown), 'network')}, "
         f"{labels.seeds(sorted({int(run['seed']) for run in shown}))}.",
         "Hatched: undefined." if undefined else "",
         *notes,
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    data = pd.concat(frames.values(), ignore_index=True)
+    return Drawing(figure, data, " ".join(filter(None, text)))
+
+
+def _by_panel(
+    results: StudyResults, layers: pd.DataFrame, shown: list[pd.Series], kinds: list[str]
+) -> dict[tuple[int, str], pd.DataFrame]:
+    """What each panel shows, by the number of its row and its kind: rows of single layers for the
+    share, rows of pairs of layers for the heat maps."""
+    tables = {
+        "pc1_similarity": results.table("pc_similarity"),
+        "cka_without_pc1": results.table("cka_without_pc1") if len(kinds) == 4 else None,
+    }
+    frames = {}
+    for row, run in enumerate(shown):
+        own = layers.loc[layers["run"] == run["run"], ["index", "layer", "kind", "pc1_share"]]
+        for kind in kinds:
+            found = own.copy()
+            if kind != "pc1_share":
+                found = _pairs(results, tables, kind, run["run"], own["layer"].tolist())
+            found.insert(0, "panel", kind)
+            frames[row, kind] = found.assign(run=run["run"])
+    return frames
+
+
+def _first_component_figure(
+    frames: Mapping[tuple[int, str], pd.DataFrame], heads: list[str], kinds: list[str]
+) -> tuple[Figure, bool]:
+    """The figure, a row a head and a column a kind; and whether a heat map has undefined values."""
+    grid = Grid(len(heads), len(kinds), 2, x_gap=0.4, most=1.6)
+    sheet, norm = grid.sheet(), heatmap.scale_of(_CKA)
+    most = max(frames[row, "pc1_share"]["pc1_share"].max() for row in range(len(heads)))
+    top = min(100, 10 * np.ceil(11 * most)) if most > 0 else 100
+    panels = []
+    for (row, kind), frame in frames.items():
+        column = kinds.index(kind)
+        ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
+        if kind == "pc1_share":
+            _line(ax, frame, "pc1_share")
+            ax.set_ylim(0, top)
+            ax.tick_params(pad=1.5)
+        else:
+            panel = Panel("", _matrix(frame, frames[row, "pc1_share"]["layer"].tolist()))
+            panel.y_label = "ReLU layer, logits last" if column == 0 else ""
+            heatmap.draw_map(ax, panel, norm)
+            panels.append(panel)
+        bottom = row == len(heads) - 1
+        ax.set_xlabel("ReLU layer, logits last" if bottom else "", labelpad=2)
+        ax.set_title("")
+        head = heads[row] if column == 0 else ""
+        ax.set_title(f"{head}\n{_HEADS[kind]}", loc="left", pad=4.5, linespacing=1.1)
+    undefined = heatmap.any_undefined(panels)
+    heatmap.draw_scale(sheet, grid.scale_corner(), "Similarity", norm, undefined)
+    return sheet.figure, undefined
+
+
+def _correlations(results: StudyResults, shown: list[pd.Series]) -> str:
+    """A sentence on the correlation of the first two panels of each row; '' where none has one."""
+    summary = results.table("principal_component_networks").set_index("run")
+    known = summary.loc[[run["run"] for run in shown], "pc1_cka_correlation"].dropna()
+    values = ", ".join(f"{value:.2f}" for value in known)
+    return (
+        f"Correlation of the first two over pairs of different layers: {values}." if values else ""
+    )
 
 
 def pc1_share(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture: share of the first component along its layers."""
+    """A panel an architecture: share of the first component along its layers. DataError where no
+    layer of the chosen kind has one."""
     quantity = _Quantity(
         "pc1_share",
         "Share of PC1\nin the variance (%)",
@@ -117,7 +147,8 @@ def pc1_share(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 
 def sparsity(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture: share of zeros along its ReLU layers."""
+    """A panel an architecture: share of zeros along its ReLU layers. DataError where none was
+    counted."""
     quantity = _Quantity(
         "zero_share", "Zeros (%)", "activations that are exactly zero, over probe images and units"
     )
@@ -142,38 +173,20 @@ def _by_layer(
     cells = choice.cells_of(results, runs[runs["run"].isin(table["run"])])
     most = settings["max_rows"] * settings["max_columns"]
     shown = cells.iloc[choice.evenly(list(range(len(cells))), most)]
-    columns = min(settings["max_columns"], len(shown))
-    rows = -(-len(shown) // columns)
-    total = SINGLE if columns == 1 else DOUBLE
-    width = (total - _LEFT - _RIGHT - (columns - 1) * _X_GAP) / columns
-    height = 1.7 if rows == 1 else 1.2
-    heads = [labels.wrapped(title(results, shown, cell), width) for _, cell in shown.iterrows()]
-    above = _TITLE + _LINE * max(head.count("\n") for head in heads)
-    pitch = height + above + _Y_GAP
-    sheet = Sheet(total, _TOP + rows * pitch - _Y_GAP + _BOTTOM)
-    panels = []
-    for number, (_, cell) in enumerate(shown.iterrows()):
-        row, column = divmod(number, columns)
-        corner = _LEFT + column * (width + _X_GAP), _TOP + above + row * pitch
-        ax = sheet.axes(*corner, width, height)
-        own = table[table["group"] == cell["group"]]
-        for _, one in own.groupby("run", sort=False):
-            if own["run"].nunique() > 1:
-                values = 100 * one[quantity.column]
-                ax.plot(one["index"] + 1, values, color=GREY, lw=0.5, alpha=0.6)
-        mean = own.groupby(["index", "layer", "kind"])[quantity.column].mean().reset_index()
-        _line(ax, mean, quantity.column)
-        n = labels.count(own["run"].nunique(), "network")
-        ax.set_title(f"{heads[number]}\nn = {n}", loc="left", pad=3)
-        if column == 0:
-            ax.set_ylabel(quantity.axis)
-        if number + columns >= len(shown):
-            ax.set_xlabel("ReLU layer" if layers == "relu" else "ReLU layer, logits last")
-        panels.append(ax)
-    lines.share_limits(panels, 0)
-    for number, ax in enumerate(panels):
-        ax.tick_params(labelleft=number % columns == 0)
     data = table[table["group"].isin(shown["group"])].reset_index(drop=True)
+    columns = min(settings["max_columns"], len(shown))
+    heads = [title(results, shown, cell) for _, cell in shown.iterrows()]
+    heads = [labels.wrapped(head, _MARGINS.room(columns)) for head in heads]
+    above = _TITLE + _LINE * max(head.count("\n") for head in heads)
+    rows = Rows(_MARGINS, len(shown), columns, 1.7 if len(shown) <= columns else 1.2, above)
+    for ax, head, group in zip(rows.axes, heads, shown["group"], strict=True):
+        own = data[data["group"] == group]
+        _along_layers(ax, own, quantity.column)
+        n = labels.count(own["run"].nunique(), "network")
+        ax.set_title(f"{head}\nn = {n}", loc="left", pad=3)
+    rows.name_axes("ReLU layer" if layers == "relu" else "ReLU layer, logits last", quantity.axis)
+    lines.share_limits(rows.axes, 0)
+    rows.number_leftmost()
     text = [
         f"{FIGURES[name].title}: {quantity.words} ({_examples(data)} of them). "
         "Filled: at the end of a block, and the first; open: within a block; diamond: logits."
@@ -187,14 +200,24 @@ def _by_layer(
         f"{len(shown)} of {len(cells)} architectures are shown." if len(shown) < len(cells) else "",
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    return Drawing(rows.sheet.figure, data, " ".join(filter(None, text)))
+
+
+def _along_layers(ax: Axes, own: pd.DataFrame, column: str) -> None:
+    """The networks of one architecture as thin lines, where there are several, and their mean."""
+    if own["run"].nunique() > 1:
+        for _, one in own.groupby("run", sort=False):
+            ax.plot(one["index"] + 1, 100 * one[column], color=GREY, lw=0.5, alpha=0.6)
+    mean = own.groupby(["index", "layer", "kind"])[column].mean().reset_index()
+    _line(ax, mean, column)
 
 
 def networks(
     results: StudyResults, runs: pd.DataFrame, seed: int | None, most: int
 ) -> tuple[list[pd.Series], list[str]]:
     """One completed network of each architecture, at most `most` of them, and sentences on what is
-    not shown. DataError where there is none."""
+    not shown. The network is the one with `seed`, or without one the first by seed. DataError where
+    there is none."""
     cells = choice.cells_of(results, runs)
     found = []
     for group in cells.loc[cells["completed"] > 0, "group"]:

@@ -23,7 +23,10 @@ _ROWS = 2  # of dominant examples
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """Three rows a network: two of the examples that dominate most, one of random examples."""
+    """Three rows a network: two of the examples that dominate most, one of random examples.
+
+    Raises DataError where there are no images, or of no network with the chosen seed.
+    """
     runs = choice.select_runs(results, settings)
     table = results.table("dominant_images")
     table = table[table["run"].isin(runs["run"])]
@@ -43,26 +46,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     for number, run in enumerate(shown):
         top = _TOP + number * (block + _NETWORK_GAP)
         own = table[table["run"] == run["run"]].sort_values("rank")
-        parts = {
-            "dominant": own[own["shown"] == "dominant"].head(_ROWS * columns),
-            "random": own[own["shown"] == "random"].head(columns),
-        }
         name = f"{title(results, shown, run)}, seed {run['seed']}"
-        heads = {
-            "dominant": f"{name}: largest projections on PC1 of {own['layer'].iloc[0]}, in "
-            "multiples of the median",
-            "random": "Drawn at random",
-        }
-        for kind, part in parts.items():
-            x, y = _LEFT / sheet.width, 1 - (top + _TITLE / 2) / sheet.height
-            sheet.figure.text(x, y, heads[kind], va="center", fontsize=7)
-            top += _TITLE
-            for k, (_, row) in enumerate(part.iterrows()):
-                line, column = divmod(k, columns)
-                corner = _LEFT + column * (side + _GAP), top + line * (side + _TEXT)
-                _image(sheet.axes(*corner, side, side), row)
-            top += -(-len(part) // columns) * (side + _TEXT)
-            frames.append(part.drop(columns="pixels"))
+        frames += _draw_network(sheet, top, side, columns, name, own)
     data = pd.concat(frames, ignore_index=True)
     text = [
         f"{FIGURES['dominant_images'].title}: probe images by the size of their projection on the "
@@ -74,6 +59,32 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         labels.failures(runs),
     ]
     return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+
+
+def _draw_network(
+    sheet: Sheet, top: float, side: float, columns: int, name: str, own: pd.DataFrame
+) -> list[pd.DataFrame]:
+    """Draw the images of one network, `top` inches from above, and return the rows that are
+    shown."""
+    parts = {
+        "dominant": own[own["shown"] == "dominant"].head(_ROWS * columns),
+        "random": own[own["shown"] == "random"].head(columns),
+    }
+    heads = {
+        "dominant": f"{name}: largest projections on PC1 of {own['layer'].iloc[0]}, in "
+        "multiples of the median",
+        "random": "Drawn at random",
+    }
+    for kind, part in parts.items():
+        x, y = _LEFT / sheet.width, 1 - (top + _TITLE / 2) / sheet.height
+        sheet.figure.text(x, y, heads[kind], va="center", fontsize=7)
+        top += _TITLE
+        for k, (_, row) in enumerate(part.iterrows()):
+            line, column = divmod(k, columns)
+            corner = _LEFT + column * (side + _GAP), top + line * (side + _TEXT)
+            _image(sheet.axes(*corner, side, side), row)
+        top += -(-len(part) // columns) * (side + _TEXT)
+    return [part.drop(columns="pixels") for part in parts.values()]
 
 
 def _image(ax: Axes, row: pd.Series) -> None:

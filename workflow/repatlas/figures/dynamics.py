@@ -13,18 +13,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap, labels
 from repatlas.figures.heatmap import Panel
-from repatlas.figures.style import DOUBLE, Drawing, Sheet
+from repatlas.figures.rows import Margins, Rows
+from repatlas.figures.style import Drawing
 from repatlas.layers import Layer, select_present
 from repatlas.results import StudyResults
 
 MEASURE = "cka_minibatch"
-_LEFT, _TOP, _BOTTOM, _RIGHT, _LINE = 0.46, 0.08, 0.52, 0.75, 0.115  # inches
-_X_GAP, _Y_GAP, _MOST, _PAGE_HEIGHT = 0.34, 0.4, 2.2, 8.8
+_MARGINS = Margins(0.46, 0.75, 0.08, 0.52, x_gap=0.34, y_gap=0.4)
+_LINE, _MOST, _PAGE_HEIGHT = 0.115, 2.2, 8.8  # inches
 
 
 class _Quantity(NamedTuple):
@@ -39,7 +41,8 @@ class _Quantity(NamedTuple):
 
 
 def to_final(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture: similarity of each layer with itself at the end, by checkpoint."""
+    """A panel an architecture: similarity of each layer with itself at the end, by checkpoint.
+    Errors as in :func:`saved_on_the_way` and :func:`are_shown`."""
     quantity = _Quantity(
         "cka_to_final",
         "CKA (linear, minibatch)\nwith the final network",
@@ -52,8 +55,8 @@ def to_final(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 
 def component(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture: share of the first principal component of each layer, by
-    checkpoint."""
+    """A panel an architecture: share of the first principal component of each layer, by checkpoint.
+    Errors as in :func:`saved_on_the_way` and :func:`are_shown`."""
     quantity = _Quantity(
         "pc1_share",
         "Share of the variance",
@@ -72,39 +75,14 @@ def _by_layer(
     table = results.table("dynamics")
     table = table[table["run"].isin(runs.loc[runs["status"] == "completed", "run"])]
     table = table[are_shown(table, "", settings["layers"])]
-    shown = choice.evenly(list(range(len(cells))), settings["max_columns"] * settings["max_rows"])
-    naming = naming_axes(results, cells)
+    most = settings["max_columns"] * settings["max_rows"]
+    shown = cells.iloc[choice.evenly(list(range(len(cells))), most)]
     keys = ["group", "step", "epoch", "index", "layer", "kind"]
     values = table.groupby(keys, sort=False)[quantity.column]
     mean = values.agg(n="count", value="mean").reset_index()
-    data = mean[mean["group"].isin(cells["group"].iloc[shown])]
+    data = mean[mean["group"].isin(shown["group"])]
     data = cells.drop(columns="completed").merge(data, on="group")
-    most = quantity.most or max(np.ceil(10 * data["value"].max()) / 10, 0.1)
-    norm = Normalize(0, most, clip=True)
-    rows = -(-len(shown) // settings["max_columns"])
-    columns = -(-len(shown) // rows)
-    head = (3 if naming else 2) * _LINE + 0.03
-    room = (_PAGE_HEIGHT - _TOP - _BOTTOM + _Y_GAP) / rows - head - _Y_GAP
-    side = min((DOUBLE - _LEFT - _RIGHT - (columns - 1) * _X_GAP) / columns, room, _MOST)
-    pitch = side + head + _Y_GAP
-    sheet = Sheet(
-        _LEFT + columns * side + (columns - 1) * _X_GAP + _RIGHT,
-        _TOP + rows * pitch - _Y_GAP + _BOTTOM,
-    )
-    for number, k in enumerate(shown):
-        cell, (row, column) = cells.iloc[k], divmod(number, columns)
-        ax = sheet.axes(_LEFT + column * (side + _X_GAP), _TOP + head + row * pitch, side, side)
-        own = data[data["group"] == cell["group"]]
-        matrix = own.pivot(index="index", columns="step", values="value")
-        layers = own.drop_duplicates("index").sort_values("index")["layer"]
-        _panel(ax, matrix, list(layers), norm, quantity.colours)
-        ax.set_title(f"{panel_title(cell, naming)}\nn = {_n(own)}", pad=4.5, linespacing=1.05)
-        if column == 0:
-            ax.set_ylabel(labels.layer_axis(settings["layers"]), labelpad=2)
-        if number + columns >= len(shown):
-            ax.set_xlabel("Training step")
-            ax.xaxis.set_label_coords(0.5, -0.38 / side)
-    _scale(sheet, _TOP + head, side, norm, quantity)
+    figure = _figure(shown, naming_axes(results, cells), data, quantity, settings)
     text = [
         f"{FIGURES[name].title}: {quantity.words}, on {labels.probes(runs)}; "
         f"{labels.layer_words(settings['layers'])}, numbered from the input.",
@@ -116,7 +94,38 @@ def _by_layer(
         left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    return Drawing(figure, data, " ".join(filter(None, text)))
+
+
+def _figure(
+    shown: pd.DataFrame,
+    naming: list[str],
+    data: pd.DataFrame,
+    quantity: _Quantity,
+    settings: Mapping[str, Any],
+) -> Figure:
+    most = quantity.most or max(np.ceil(10 * data["value"].max()) / 10, 0.1)
+    norm = Normalize(0, most, clip=True)
+    lines = -(-len(shown) // settings["max_columns"])
+    columns = -(-len(shown) // lines)
+    above = (3 if naming else 2) * _LINE + 0.03
+    _, _, top, bottom, _, gap = _MARGINS
+    height = (_PAGE_HEIGHT - top - bottom + gap) / lines - above - gap
+    side = min(_MARGINS.room(columns), height, _MOST)
+    rows = Rows(_MARGINS, len(shown), columns, side, above, side)
+    for ax, (_, cell) in zip(rows.axes, shown.iterrows(), strict=True):
+        own = data[data["group"] == cell["group"]]
+        matrix = own.pivot(index="index", columns="step", values="value")
+        layers = own.drop_duplicates("index").sort_values("index")["layer"]
+        _panel(ax, matrix, list(layers), norm, quantity.colours)
+        ax.set_title(f"{panel_title(cell, naming)}\nn = {_n(own)}", pad=4.5, linespacing=1.05)
+    rows.name_axes("Training step", labels.layer_axis(settings["layers"]))
+    for ax in rows.lowest:
+        ax.xaxis.set_label_coords(0.5, -0.38 / side)
+    bar = rows.sheet.figure.colorbar(ScalarMappable(norm, quantity.colours), cax=rows.scale_axes())
+    bar.outline.set_linewidth(0.6)
+    bar.set_label(quantity.label, labelpad=3, linespacing=1.1)
+    return rows.sheet.figure
 
 
 def _panel(ax: Axes, matrix: pd.DataFrame, layers: list[str], norm: Normalize, name: str) -> None:
@@ -128,17 +137,11 @@ def _panel(ax: Axes, matrix: pd.DataFrame, layers: list[str], norm: Normalize, n
     ax.set_xticks(range(1, len(steps) + 1), [f"{step:g}" for step in steps], rotation=90)
 
 
-def _scale(sheet: Sheet, top: float, side: float, norm: Normalize, quantity: _Quantity) -> None:
-    ax = sheet.axes(sheet.width - _RIGHT + 0.13, top, 0.09, side)
-    bar = sheet.figure.colorbar(ScalarMappable(norm, quantity.colours), cax=ax)
-    bar.outline.set_linewidth(0.6)
-    bar.set_label(quantity.label, labelpad=3, linespacing=1.1)
-
-
 def saved_on_the_way(
     results: StudyResults, settings: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The networks that were saved on their way, and their architectures of which any completed."""
+    """The networks that were saved on their way, and their architectures of which any completed.
+    DataError where there is none."""
     runs = choice.select_runs(results, settings)
     runs = runs[runs["run"].isin(results.table("dynamics_blocks")["run"])].reset_index(drop=True)
     cells = choice.cells_of(results, runs)

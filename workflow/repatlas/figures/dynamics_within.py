@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
@@ -26,7 +28,11 @@ from repatlas.results import StudyResults
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A row a network, a column a checkpoint: similarity between all layers."""
+    """A row a network, a column a checkpoint: similarity between all layers.
+
+    Raises DataError where no network was saved on its way and completed, or an architecture has
+    none with the chosen seed, and for layers that were not read out.
+    """
     runs, cells = saved_on_the_way(results, settings)
     shown = choice.evenly(list(range(len(cells))), settings["max_rows"])
     table, blocks = results.table("dynamics_similarity"), results.table("dynamics_blocks")
@@ -34,39 +40,25 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     networks = [_network(runs, cells.iloc[k]["group"], settings["seed"]) for k in shown]
     panels: dict[tuple[int, int], Panel] = {}
     frames = []
-    columns = settings["max_columns"]
     for row, run in enumerate(networks):
         own = table[table["run"].astype(str) == run["run"]]
         for side in "ab":
             own = own[are_shown(own, side, settings["layers"])]
         steps = own.drop_duplicates("step").sort_values("step")
-        chosen = choice.evenly(steps["step"].tolist(), columns)
-        for column, step in enumerate(chosen):
+        for column, step in enumerate(
+            choice.evenly(steps["step"].tolist(), settings["max_columns"])
+        ):
             frame = own[own["step"] == step].drop(columns=["run", "group", *results.design])
             frame = frame.astype({"reason": str}).reset_index(drop=True)
-            matrix = frame.pivot(index="index_a", columns="index_b", values="value")
-            names = frame.drop_duplicates("index_a").set_index("index_a")["layer_a"].astype(str)
-            matrix.index, matrix.columns = names[matrix.index], names[matrix.columns]
             at = blocks[(blocks["run"] == run["run"]) & (blocks["step"] == step)].iloc[0]
-            kinds = frame.drop_duplicates("index_a")["kind_a"].astype(str).tolist()
-            box = _box(at, kinds) if settings["block"] else None
+            panel = _panel(frame, at, settings["block"])
             head = panel_title(run, naming).replace("\n", ", ") if column == 0 else ""
-            panels[row, column] = Panel(f"{head}\n{_moment(at)}", matrix, box=box)
-            frames.append(heatmap.plotted(frame, MEASURE, run[["run", *results.design]], box))
+            panel.title = f"{head}\n{_moment(at)}"
+            panels[row, column] = panel
+            design = run[["run", *results.design]]
+            frames.append(heatmap.plotted(frame, MEASURE, design, panel.box))
     data = pd.concat(frames, ignore_index=True)
     norm = heatmap.scale_of(MEASURE)
-    grid = Grid(len(shown), max(column for _, column in panels) + 1, 2)
-    sheet = grid.sheet()
-    for (row, column), panel in panels.items():
-        panel.y_label = labels.layer_axis(settings["layers"]) if column == 0 else ""
-        panel.x_label = labels.layer_axis(settings["layers"]) if row == len(shown) - 1 else ""
-        ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
-        heatmap.draw_map(ax, panel, norm)
-        # A network's name is longer than a panel is wide.
-        ax.set_title(panel.title, loc="left", pad=4.5, linespacing=1.05, fontsize=6.5)
-        ax.set_title("")
-    undefined = heatmap.any_undefined(list(panels.values()))
-    heatmap.draw_scale(sheet, grid.scale_corner(), MEASURE, norm, undefined)
     seeds = labels.seeds(sorted({int(run["seed"]) for run in networks}))
     text = [
         f"{FIGURES['dynamics_within'].title}: {labels.measure(MEASURE)} on {labels.probes(runs)}, "
@@ -77,7 +69,34 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    figure = _figure(panels, norm, labels.layer_axis(settings["layers"]))
+    return Drawing(figure, data, " ".join(filter(None, text)))
+
+
+def _panel(frame: pd.DataFrame, at: pd.Series, block: bool) -> Panel:
+    """The heat map of one checkpoint, `at` its row of block metrics, outlined if `block`."""
+    matrix = frame.pivot(index="index_a", columns="index_b", values="value")
+    layers = frame.drop_duplicates("index_a")
+    names = layers.set_index("index_a")["layer_a"].astype(str)
+    matrix.index, matrix.columns = names[matrix.index], names[matrix.columns]
+    return Panel("", matrix, box=_box(at, layers["kind_a"].astype(str).tolist()) if block else None)
+
+
+def _figure(panels: Mapping[tuple[int, int], Panel], norm: Normalize, axis: str) -> Figure:
+    rows, columns = (max(place) + 1 for place in zip(*panels, strict=True))
+    grid = Grid(rows, columns, 2)
+    sheet = grid.sheet()
+    for (row, column), panel in panels.items():
+        panel.y_label = axis if column == 0 else ""
+        panel.x_label = axis if row == rows - 1 else ""
+        ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
+        heatmap.draw_map(ax, panel, norm)
+        # A network's name is longer than a panel is wide.
+        ax.set_title(panel.title, loc="left", pad=4.5, linespacing=1.05, fontsize=6.5)
+        ax.set_title("")
+    undefined = heatmap.any_undefined(list(panels.values()))
+    heatmap.draw_scale(sheet, grid.scale_corner(), MEASURE, norm, undefined)
+    return sheet.figure
 
 
 def _network(runs: pd.DataFrame, group: str, seed: int | None) -> pd.Series:
@@ -89,7 +108,7 @@ def _network(runs: pd.DataFrame, group: str, seed: int | None) -> pd.Series:
 
 
 def _moment(at: pd.Series) -> str:
-    """'step 30', 'epoch 5', 'end, epoch 20'."""
+    """'initialisation', 'step 30', 'epoch 5', 'epoch 20 (end)'."""
     if at["step"] == 0:
         return "initialisation"
     text = f"epoch {at['epoch']:g}" if float(at["epoch"]).is_integer() else f"step {at['step']}"

@@ -37,8 +37,8 @@ class Shown(NamedTuple):
 def chosen(
     results: StudyResults, runs: pd.DataFrame, table: pd.DataFrame, settings: Mapping[str, Any]
 ) -> Shown:
-    """At most `max_groups` architectures that have defined rows in `table`, and at most `max_seeds`
-    networks of each. DataError where none has any."""
+    """At most `max_groups` architectures that have rows in `table` (a column run, defined values
+    only), and at most `max_seeds` networks of each. DataError where none has any."""
     done = runs[(runs["status"] == "completed") & runs["run"].isin(table["run"])]
     if done.empty:
         raise DataError(f"No network to draw: none of the study {results.name} has such values.")

@@ -25,8 +25,9 @@ _LINE = 0.115  # a line of a title, inches
 
 @dataclass
 class Panel:
-    """One heat map: `matrix` has a row a layer of the network on the vertical axis; `box` is a
-    range of rows (first, last) to outline, or None; `empty` says why there is no matrix."""
+    """One heat map: `matrix` has a row a layer of the network on the vertical axis and a column a
+    layer of the other, labelled with their names, which tell where stages begin; `box` is a range
+    of rows (first, last, from 0) to outline, or None; `empty` says why there is no matrix."""
 
     title: str
     matrix: pd.DataFrame | None = None
@@ -38,7 +39,8 @@ class Panel:
 
 @dataclass
 class Grid:
-    """Where square panels stand: `side`, the gaps between them and the margins, in inches."""
+    """Where square panels stand, with room for the colour bar at the right. All in inches: `side`,
+    the gaps between panels, and `most`, the largest side where there are several columns."""
 
     rows: int
     columns: int
@@ -66,13 +68,13 @@ class Grid:
         return self.side + self.title_lines * _LINE + self.y_gap
 
     def corner(self, row: int, column: int) -> tuple[float, float]:
-        """Upper left corner of a panel's axes."""
+        """Upper left corner (left, top) of a panel's axes, from that of the sheet."""
         top = _TOP + self.title_lines * _LINE + row * self._pitch
         return _LEFT + column * (self.side + self.x_gap), top
 
     def scale_corner(self) -> tuple[float, float, float]:
-        """Upper left corner and height of the colour bar: beside the first row, or the first two
-        where one is lower than the bar's label is long."""
+        """Upper left corner and height (left, top, height) of the colour bar: beside the first row,
+        or the first two where one is lower than the bar's label is long."""
         left, top = self.corner(0, self.columns - 1)
         both = self.side < 1.3 and self.rows > 1
         return left + self.side + 0.13, top, self.side + both * self._pitch
@@ -91,7 +93,7 @@ def plotted(
     box: tuple[int, int] | None = None,
 ) -> pd.DataFrame:
     """The rows behind one panel: `design` columns first, then the comparison's, with the numbers
-    that the axes give the layers, and whether a pair lies in the outlined box."""
+    that the axes give the layers (from 1), and whether a pair lies in the outlined `box`."""
     frame = frame.copy()
     numbers = {s: frame[f"index_{s}"].rank(method="dense").astype(int) for s in "ab"}
     for position, (name, value) in enumerate({"measure": measure, **design}.items()):
@@ -106,7 +108,8 @@ def plotted(
 
 
 def draw_map(ax: Axes, panel: Panel, norm: Normalize, ticks: int = 4) -> None:
-    """Draw one panel, or say in its place why it is empty."""
+    """Draw one panel, or say in its place why it is empty. `ticks`: most numbers on an axis.
+    Undefined values are hatched."""
     assert isinstance(ax.figure, Figure)  # none of these figures has subfigures
     narrow = ax.figure.get_figwidth() * ax.get_position().width < 1
     ax.set_title(panel.title, pad=4.5, linespacing=1.05, fontsize=6 if narrow else 7)
@@ -142,7 +145,8 @@ def draw_map(ax: Axes, panel: Panel, norm: Normalize, ticks: int = 4) -> None:
 def draw_scale(
     sheet: Sheet, corner: tuple[float, float, float], measure: str, norm: Normalize, undefined: bool
 ) -> None:
-    """Draw the colour bar, and below it the key of undefined values where there are any."""
+    """Draw the colour bar at `corner` (see :meth:`Grid.scale_corner`), named after the measure, and
+    below it the key of undefined values where there are any."""
     left, top, height = corner
     ax = sheet.axes(left, top, 0.09, height)
     mappable = mpl.cm.ScalarMappable(norm, mpl.colormaps["magma"])
@@ -167,7 +171,7 @@ def marks(
     panels: Sequence[Panel], norm: Normalize, frame: pd.DataFrame, threshold: float | None = None
 ) -> str:
     """Sentences on what the marks mean and on values that the colours cannot show; `threshold` is
-    that of the outlined boxes."""
+    that of the outlined boxes. `frame`: the rows behind the panels, with value and reason."""
     text = ["Marks on the upper and right edges: where a stage of the network begins."]
     if any(p.box for p in panels):
         text.append(

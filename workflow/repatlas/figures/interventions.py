@@ -43,6 +43,23 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     data, threshold = _data(results, runs, cells, measure)
     data["condition"] = data["group"].map(names)
     data = pd.concat([over_grid.within(data, f) for f in facets], ignore_index=True)
+    figure = _figure(data, facets, order, threshold)
+    text = [
+        f"{FIGURES['interventions'].title}: size of the block structure by "
+        f"{labels.measure(measure)} on {labels.probes(runs)}, and "
+        "accuracy after the last epoch.",
+        over_grid.CAPTION,
+        f"Dotted: mean of the networks with {_NONE}." if _NONE in order else "",
+        f"n = {labels.count(data['run'].nunique(), 'network')}.",
+        *notes,
+        labels.failures(runs),
+    ]
+    return Drawing(figure, data, " ".join(filter(None, text)))
+
+
+def _figure(
+    data: pd.DataFrame, facets: Sequence[over_grid.Facet], order: list[str], threshold: float
+) -> Figure:
     titles = {
         "fraction_above": f"Share of ReLU layer\npairs above {threshold:g} (%)",
         "longest_run": "Longest run\n(ReLU layers)",
@@ -64,17 +81,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
             else:
                 lines.percent(ax)
     _name_conditions(figure, panels, order)
-    text = [
-        f"{FIGURES['interventions'].title}: size of the block structure by "
-        f"{labels.measure(measure)} on {labels.probes(runs)}, and "
-        "accuracy after the last epoch.",
-        over_grid.CAPTION,
-        f"Dotted: mean of the networks with {_NONE}." if _NONE in order else "",
-        f"n = {labels.count(data['run'].nunique(), 'network')}.",
-        *notes,
-        labels.failures(runs),
-    ]
-    return Drawing(figure, data, " ".join(filter(None, text)))
+    return figure
 
 
 def _conditions(cells: pd.DataFrame, axes: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -1,11 +1,14 @@
 """How often each measure finds the same layer in another seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from repatlas.catalogue import FIGURES
+from repatlas.errors import DataError
 from repatlas.figures import choice, labels, lines
 from repatlas.figures.style import GREY, SINGLE, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults
@@ -15,10 +18,18 @@ _LEFT, _TOP, _BOTTOM, _KEY = 1.65, 0.1, 0.52, 0.3  # inches
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """Share of layers matched by every measure, best first; dots: architectures, bars: standard
-    deviation over pairs of networks, dotted line: guessing."""
+    deviation over pairs of networks, dotted line: guessing.
+
+    Raises DataError when no layer of two seeds of one architecture has a value.
+    """
     runs = choice.select_runs(results, settings)
     data = results.table("layer_matching")
     data = data[data["group"].isin(runs["group"])].reset_index(drop=True)
+    if data["accuracy"].isna().all():
+        raise DataError(
+            f"No layers to match: in the study {results.name} no two seeds of one architecture "
+            "have similarities."
+        )
     order = (
         data.groupby("measure")["accuracy"]
         .mean()
@@ -27,6 +38,28 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     )
     groups = list(dict.fromkeys(data["group"]))[: settings["max_groups"]]
     data = data[data["group"].isin(groups)]
+    networks = runs[runs["group"].isin(groups) & (runs["status"] == "completed")]
+    sizes = " or ".join(map(str, sorted(set(data["n_layers"]))))
+    text = [
+        f"{FIGURES['layer_matching'].title}, over {_span(data)} of networks of each architecture "
+        f"and {sizes} layers, on {labels.probes(networks)}.",
+        "Measures that are not symmetric are symmetrised. Bars: standard deviation over pairs; "
+        "dotted: chance.",
+        f"n = {labels.count(len(networks), 'network')}.",
+        labels.failures(runs),
+    ]
+    return Drawing(_figure(data, groups, order), data, " ".join(filter(None, text)))
+
+
+def _span(data: pd.DataFrame) -> str:
+    counts = sorted(set(data["n_pairs"].astype(int)))
+    if len(counts) == 1:
+        return labels.count(counts[0], "pair")
+    return f"{counts[0]} to {counts[-1]} pairs"
+
+
+def _figure(data: pd.DataFrame, groups: Sequence[str], order: Sequence[str]) -> Figure:
+    """A line a measure in that `order`, upwards, a colour an architecture."""
     names = {group: labels.network(data[data["group"] == group].iloc[0]) for group in groups}
     left = max(_LEFT, lines.room_for([labels.measure(name) for name in order]))
     right = 0.15 if len(groups) == 1 else _KEY + lines.room_for(names.values())
@@ -56,20 +89,4 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     ax.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.5)
     if len(groups) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
-    networks = runs[runs["group"].isin(groups) & (runs["status"] == "completed")]
-    counts = sorted(set(data["n_pairs"].astype(int)))
-    pairs = (
-        labels.count(counts[0], "pair")
-        if len(counts) == 1
-        else f"{counts[0]} to {counts[-1]} pairs"
-    )
-    sizes = " or ".join(map(str, sorted(set(data["n_layers"]))))
-    text = [
-        f"{FIGURES['layer_matching'].title}, over {pairs} of networks of each architecture and "
-        f"{sizes} layers, on {labels.probes(networks)}.",
-        "Measures that are not symmetric are symmetrised. Bars: standard deviation over pairs; "
-        "dotted: chance.",
-        f"n = {labels.count(len(networks), 'network')}.",
-        labels.failures(runs),
-    ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    return sheet.figure

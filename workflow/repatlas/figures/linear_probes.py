@@ -12,11 +12,12 @@ from matplotlib.ticker import MaxNLocator
 
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice, frozen, labels, lines
-from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet
+from repatlas.figures.rows import Margins, Rows
+from repatlas.figures.style import GREY, Drawing
 from repatlas.results import StudyResults
 
-_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.68, 0.06 + frozen.KEY, 0.4, 0.08, 0.42  # inches
-_X_GAP, _Y_GAP = 0.2, 0.14
+_MARGINS = Margins(0.68, 0.08, 0.06 + frozen.KEY, 0.4, x_gap=0.2, y_gap=0.14)
+_TITLE = 0.42  # inches
 _METHODS = {
     "ridge": "ridge regression in closed form",
     "sgd": "stochastic gradient descent",
@@ -25,7 +26,10 @@ _METHODS = {
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel an architecture: test accuracy of a probe against the number of the block, filled
-    after the residual connection and open before it, a colour a seed."""
+    after the residual connection and open before it, a colour a seed.
+
+    Raises DataError when no network was probed.
+    """
     runs = choice.select_runs(results, settings)
     table = results.table("linear_probes")
     table = table[table["accuracy"].notna()]
@@ -33,41 +37,30 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     data = table[table["run"].isin(shown.networks["run"])].reset_index(drop=True)
     per_stage = data.groupby("group")["block"].transform("max")
     data["number"] = (data["stage"] - 1) * per_stage + data["block"]
-    columns = len(shown.cells) if len(shown.cells) <= 3 else 2
-    rows = -(-len(shown.cells) // columns)
-    total = SINGLE if columns == 1 else DOUBLE
-    width = (total - _LEFT - _RIGHT - (columns - 1) * _X_GAP) / columns
-    height = 1.75 if rows == 1 else 1.5
-    pitch = height + _TITLE + _Y_GAP
-    sheet = Sheet(total, _TOP + rows * pitch - _Y_GAP + _BOTTOM)
-    style, panels = frozen.looks(shown.seeds), []
-    for number, (name, (_, cell)) in enumerate(
-        zip(shown.names, shown.cells.iterrows(), strict=True)
-    ):
-        row, column = divmod(number, columns)
-        ax = sheet.axes(
-            _LEFT + column * (width + _X_GAP), _TOP + _TITLE + row * pitch, width, height
-        )
-        own = data[data["group"] == cell["group"]]
-        for seed, part in own.groupby("seed"):
-            for position, filled in (("before", False), ("after", True)):
-                some = part[part["position"] == position].sort_values("number")
-                if len(some):
-                    look = style[seed]
-                    frozen.draw_series(ax, some["number"], 100 * some["accuracy"], look, filled)
-        _stages(ax, int(own["block"].max()))
+    n = len(shown.cells)
+    rows = Rows(_MARGINS, n, n if n <= 3 else 2, 1.75 if n <= 3 else 1.5, _TITLE)
+    style = frozen.looks(shown.seeds)
+    for ax, name, group in zip(rows.axes, shown.names, shown.cells["group"], strict=True):
+        own = data[data["group"] == group]
+        _panel(ax, own, style)
         counted = labels.count(own["run"].nunique(), "network")
         ax.set_title(f"{name}\nn = {counted}", loc="left", pad=11, linespacing=1.05)
-        if number + columns >= len(shown.cells):
-            ax.set_xlabel("Block")
-        if column == 0:
-            ax.set_ylabel("Test accuracy\nof the probe (%)")
-        panels.append(ax)
-    lines.share_limits(panels)
-    for ax in panels:
-        ax.tick_params(labelleft=panels.index(ax) % columns == 0)
-    frozen.key(sheet.figure, shown.seeds, "after the residual connection", "before it")
-    return Drawing(sheet.figure, data, _caption(shown, data, runs))
+    rows.name_axes("Block", "Test accuracy\nof the probe (%)")
+    lines.share_limits(rows.axes)
+    rows.number_leftmost()
+    frozen.key(rows.sheet.figure, shown.seeds, "after the residual connection", "before it")
+    return Drawing(rows.sheet.figure, data, _caption(shown, data, runs))
+
+
+def _panel(ax: Axes, own: pd.DataFrame, style: Mapping[int, frozen.Look]) -> None:
+    """The probes of the networks of one architecture, along their blocks."""
+    for seed, part in own.groupby("seed"):
+        for position, filled in (("before", False), ("after", True)):
+            some = part[part["position"] == position].sort_values("number")
+            if len(some):
+                look = style[seed]
+                frozen.draw_series(ax, some["number"], 100 * some["accuracy"], look, filled)
+    _stages(ax, int(own["block"].max()))
 
 
 def _stages(ax: Axes, blocks: int) -> None:

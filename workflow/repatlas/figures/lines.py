@@ -59,8 +59,8 @@ def percent(ax: Axes) -> None:
 
 
 def share_limits(axes: Sequence[Axes], bottom: float | None = None) -> None:
-    """Give the panels of one row the same vertical limits, from `bottom` if it is given. A panel
-    without data has no say."""
+    """Give the panels of one row the same vertical limits, from `bottom` if it is given, and leave
+    the axis its numbers at the first of them alone. A panel without data has no say."""
     filled = [ax for ax in axes if np.isfinite(ax.dataLim.get_points()[:, 1]).all()] or axes
     limits = [ax.get_ylim() for ax in filled]
     low = min(low for low, _ in limits) if bottom is None else bottom

@@ -83,7 +83,11 @@ def tidy(
     runs: pd.DataFrame, summary: pd.DataFrame, metric: str, axes: Sequence[str]
 ) -> pd.DataFrame:
     """What is plotted of one metric: rows of `series` network (a value each), and of series mean
-    with n and the interval low to high."""
+    with n and the interval low to high.
+
+    `runs`: a row a network, with a column `metric`; `summary`: a row a group, with n and the
+    columns `<metric>_mean`, `_low` and `_high`; `axes`: the design columns of both, seed left out.
+    """
     points = runs[["run", "group", *axes, "seed"]].assign(
         series="network", metric=metric, value=runs[metric]
     )
@@ -108,8 +112,8 @@ def positions(axis: str, values: Sequence[Any]) -> dict[Any, float]:
 def draw(
     ax: Axes, data: pd.DataFrame, roles: Roles, values: Sequence[Any], texts: Mapping[Any, str]
 ) -> list[tuple]:
-    """Draw one metric of one facet. `values` are all values of x in the figure, `texts` all that
-    have a colour, with their labels.
+    """Draw one metric of one facet. `data` as from :func:`tidy`; `values` are all values of x in
+    the figure, `texts` all that have a colour, with their labels (see :func:`colour_texts`).
 
     Returns the ends of the lines that reach the last x, (value, text, colour), for
     `lines.label_ends`; the others are labelled where they end.
@@ -120,25 +124,11 @@ def draw(
     style = zip(texts, ordered(len(texts)), markers(len(texts)), strict=True)
     for k, (level, colour, marker) in enumerate(style):
         own = data if level is None else data[data[roles.colour] == level]
+        # Side by side, so that what shares an x does not lie on top of each other.
         shift = (k - (len(texts) - 1) / 2) * 0.018 * span
-        points, means = own[own["series"] == "network"], own[own["series"] == "mean"]
-        means = means.sort_values(roles.x)
-        x = points[roles.x].map(at) + shift
-        ax.plot(
-            x,
-            points["value"],
-            ls="",
-            marker="o",
-            ms=2.6,
-            mew=0,
-            alpha=0.45,
-            color=colour,
-            clip_on=False,
-        )
-        x = means[roles.x].map(at) + shift
-        ax.plot(x, means["value"], marker=marker, ms=3.6, lw=0.9, color=colour, clip_on=False)
-        known = means["low"].notna().to_numpy()
-        ax.vlines(x[known], means["low"][known], means["high"][known], color=colour, lw=0.9)
+        means = own[own["series"] == "mean"].sort_values(roles.x)
+        places = {value: place + shift for value, place in at.items()}
+        _draw_colour(ax, own[own["series"] == "network"], means, roles.x, places, (colour, marker))
         last = means[means["value"].notna()].tail(1)
         if level is None or last.empty:
             continue
@@ -151,13 +141,40 @@ def draw(
                 "textcoords": "offset points",
                 "va": "center",
             }
-            text = ax.annotate(texts[level], (at[where] + shift, value), **offset, color=colour)
+            text = ax.annotate(texts[level], (places[where], value), **offset, color=colour)
             text.set_path_effects([withStroke(linewidth=2, foreground="white")])
     shown = _apart(at, span)
     ax.set_xticks([at[v] for v in shown], [labels.tick(roles.x, v) for v in shown])
     margin = 0.06 * span
     ax.set_xlim(min(at.values()) - margin, max(at.values()) + margin)
     return ends
+
+
+def _draw_colour(
+    ax: Axes,
+    points: pd.DataFrame,
+    means: pd.DataFrame,
+    x_axis: str,
+    places: Mapping[Any, float],
+    look: tuple[tuple, str],
+) -> None:
+    """Single networks as dots, their means joined by a line, and the means' intervals."""
+    colour, marker = look
+    ax.plot(
+        points[x_axis].map(places),
+        points["value"],
+        ls="",
+        marker="o",
+        ms=2.6,
+        mew=0,
+        alpha=0.45,
+        color=colour,
+        clip_on=False,
+    )
+    x = means[x_axis].map(places)
+    ax.plot(x, means["value"], marker=marker, ms=3.6, lw=0.9, color=colour, clip_on=False)
+    known = means["low"].notna().to_numpy()
+    ax.vlines(x[known], means["low"][known], means["high"][known], color=colour, lw=0.9)
 
 
 def _apart(at: Mapping[Any, float], span: float) -> list[Any]:
@@ -181,7 +198,8 @@ def draw_rows(
     data: pd.DataFrame, roles: Roles, metrics: Mapping[str, str], bottom: float | None = None
 ) -> tuple[Figure, list[list[Axes]]]:
     """A row of panels a metric (name -> label of its axis), a column a facet; `bottom` is where the
-    vertical axes start, if not below the smallest value."""
+    vertical axes start, if not below the smallest value. `data` as from :func:`tidy`, of all
+    metrics and facets."""
     values = data[roles.x].unique()
     texts = colour_texts(data, roles)
     figure, axes = lines.facets(len(metrics), [f.title for f in roles.facets], texts.values())

@@ -22,7 +22,9 @@ def choose(
     results: StudyResults, done: pd.DataFrame, stored: pd.DataFrame, most: int
 ) -> tuple[int, list[Pair]]:
     """How many pairs of architectures there are, and at most `most` of them: all, or those that
-    contrast size, depth or width most, or accuracy least."""
+    contrast size, depth, width or share of the data most, or accuracy least. `done`: the completed
+    networks, rows of `runs`; `stored`: rows with group_a and group_b, both of networks in
+    `done`."""
     cells = choice.cells_of(results, done).set_index("group", drop=False)
     means = done.groupby("group")[["parameters", "test_accuracy"]].mean()
     cells = cells.join(means)

@@ -41,7 +41,6 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         kept = kept.sort_values("difference", kind="stable")
         parts.append(pd.concat([kept, _oriented(groups, pair, "class_group")], ignore_index=True))
     data = pd.concat(parts, ignore_index=True)
-    _draw_sheet = _sheet(parts, pairs)
     networks = int(
         runs.loc[runs["status"] == "completed", "group"]
         .isin({*data["group_a"], *data["group_b"]})
@@ -64,7 +63,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         else "",
         labels.failures(runs),
     ]
-    return Drawing(_draw_sheet.figure, data, " ".join(filter(None, text)))
+    return Drawing(_sheet(parts, pairs).figure, data, " ".join(filter(None, text)))
 
 
 def _oriented(table: pd.DataFrame, pair: Pair, column: str) -> pd.DataFrame:

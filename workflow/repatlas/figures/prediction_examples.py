@@ -3,7 +3,7 @@
 The form of figures 7 and F.1 to F.3 of Nguyen, Raghu & Kornblith (ICLR 2021).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -12,17 +12,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice, labels
 from repatlas.figures.pairs import Pair
 from repatlas.figures.prediction_pairs import oriented, select_pairs
-from repatlas.figures.style import GREY, Drawing, Sheet
+from repatlas.figures.rows import Margins, Rows
+from repatlas.figures.style import GREY, Drawing
 from repatlas.results import StudyResults
 
 MOST_LEVELS = 20
-_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE = 0.58, 0.08, 0.5, 0.62, 0.36  # inches
-_SIDE, _X_GAP, _Y_GAP = 1.58, 0.62, 0.52
+_MARGINS = Margins(0.58, 0.62, 0.08, 0.5, x_gap=0.62, y_gap=0.52)
+_SIDE, _TITLE = 1.58, 0.36  # inches
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
@@ -35,21 +37,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     examples = results.table("prediction_examples")
     examples["group"] = examples["group"].astype(str)
     halves = {group: part.sort_values("example") for group, part in examples.groupby("group")}
-    panels = [_panels(pair, oriented(table, pair), halves) for pair in pairs]
-    data = pd.concat([panel["counts"] for row in panels for panel in row], ignore_index=True)
-    norm = LogNorm(1, max(int(data["examples"].max()), 2))
-    pitch = _SIDE + _TITLE + _Y_GAP
-    sheet = Sheet(
-        _LEFT + 3 * _SIDE + 2 * _X_GAP + _RIGHT, _TOP + len(panels) * pitch - _Y_GAP + _BOTTOM
-    )
-    for row, of_pair in enumerate(panels):
-        for column, panel in enumerate(of_pair):
-            left, top = _LEFT + column * (_SIDE + _X_GAP), _TOP + _TITLE + row * pitch
-            _draw_panel(sheet.axes(left, top, _SIDE, _SIDE), panel, norm)
-    bar_axes = sheet.axes(sheet.width - _RIGHT + 0.13, _TOP + _TITLE, 0.09, _SIDE)
-    bar = sheet.figure.colorbar(ScalarMappable(norm, _colours()), cax=bar_axes)
-    bar.set_label("Test examples")
-    bar.outline.set_linewidth(0.6)
+    panels = [panel for pair in pairs for panel in _panels(pair, oriented(table, pair), halves)]
+    data = pd.concat([panel["counts"] for panel in panels], ignore_index=True)
     shown = {group for pair in pairs for group in (pair.small["group"], pair.large["group"])}
     networks = int(runs.loc[runs["status"] == "completed", "group"].isin(shown).sum())
     text = [
@@ -67,52 +56,48 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         else "",
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    return Drawing(_figure(panels, data), data, " ".join(filter(None, text)))
+
+
+def _figure(panels: Sequence[Mapping[str, Any]], data: pd.DataFrame) -> Figure:
+    norm = LogNorm(1, max(int(data["examples"].max()), 2))
+    rows = Rows(_MARGINS, len(panels), 3, _SIDE, _TITLE, _SIDE)
+    for ax, panel in zip(rows.axes, panels, strict=True):
+        _draw_panel(ax, panel, norm)
+    bar = rows.sheet.figure.colorbar(ScalarMappable(norm, _colours()), cax=rows.scale_axes())
+    bar.set_label("Test examples")
+    bar.outline.set_linewidth(0.6)
+    return rows.sheet.figure
 
 
 def _panels(pair: Pair, row: pd.Series, halves: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """What the three panels of a pair show and say: the two against each other, halves of either.
+    `row` is the pair's in prediction_pairs.csv, `halves` the examples' accuracies by group."""
     small, large = (halves[side["group"]] for side in (pair.small, pair.large))
     names = [labels.network(side) for side in (pair.small, pair.large)]
-    made = [
-        (
-            "between",
-            (small, "selection"),
-            (large, "selection"),
-            names,
-            f"{names[0]}\nagainst {names[1]}",
-        ),
-        (
-            "within_a",
-            (small, "selection"),
-            (small, "confirmation"),
-            None,
-            f"Two halves of\n{names[0]}",
-        ),
-        (
-            "within_b",
-            (large, "selection"),
-            (large, "confirmation"),
-            None,
-            f"Two halves of\n{names[1]}",
-        ),
-    ]
+    either = ["one half", "the other half"]
+    made = {
+        "between": (small, large, names, f"{names[0]}\nagainst {names[1]}"),
+        "within_a": (small, small, either, f"Two halves of\n{names[0]}"),
+        "within_b": (large, large, either, f"Two halves of\n{names[1]}"),
+    }
     panels = []
-    for where, (x, x_half), (y, y_half), axes, title in made:
-        values = [f[f"accuracy_{h}"].to_numpy(float) for f, h in ((x, x_half), (y, y_half))]
-        numbers = [int(f[f"n_{h}"].iloc[0]) for f, h in ((x, x_half), (y, y_half))]
+    for where, (x, y, axes, title) in made.items():
+        # Two halves of one architecture, or the same half of two.
+        parts = ("selection", "selection" if where == "between" else "confirmation")
+        values = [f[f"accuracy_{h}"].to_numpy(float) for f, h in zip((x, y), parts, strict=True)]
+        numbers = [int(f[f"n_{h}"].iloc[0]) for f, h in zip((x, y), parts, strict=True)]
         counts = _counted(*values, *numbers)
         counts.insert(0, "group_a", pair.small["group"])
         counts.insert(1, "group_b", pair.large["group"])
         counts.insert(2, "panel", where)
-        texts = [
-            f"{name}\nright (%), n = {n}"
-            for name, n in zip(axes or ("one half", "the other half"), numbers, strict=True)
-        ]
         panels.append(
             {
                 "counts": counts,
                 "title": title,
-                "axes": texts,
+                "axes": [
+                    f"{name}\nright (%), n = {n}" for name, n in zip(axes, numbers, strict=True)
+                ],
                 "levels": [min(n, MOST_LEVELS) for n in numbers],
                 "text": f"r = {row[f'correlation_{where}']:.2f}\n"
                 f"|Δ| = {100 * row[f'mean_abs_{where}']:.1f}\n"

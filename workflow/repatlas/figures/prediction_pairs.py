@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
@@ -41,7 +42,8 @@ def select_pairs(
 
 
 def oriented(table: pd.DataFrame, pair: Pair) -> pd.Series:
-    """The row of a pair, its smaller architecture as a."""
+    """The row of a pair, its smaller architecture as a, in a table with one row a pair that has
+    it."""
     return rows_of(table, pair).iloc[0]
 
 
@@ -80,25 +82,48 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """
     runs = choice.select_runs(results, settings)
     table, total, pairs = select_pairs(results, runs, settings["max_pairs"], least=2)
-    rows = []
-    for pair in pairs:
-        row = oriented(table, pair)
-        names = [labels.network(side) for side in (pair.small, pair.large)]
-        for where, name in (
-            ("within_a", f"within {names[0]}"),
-            ("within_b", f"within {names[1]}"),
-            ("between", "between the two"),
-        ):
-            key = f"disagreement_{where}"
-            rows.append(
-                {
-                    **dict(group_a=row["group_a"], group_b=row["group_b"], where=where, name=name),
-                    **dict(n_a=row["n_a"], n_b=row["n_b"], value=row[key]),
-                    **dict(low=row[f"{key}_low"], high=row[f"{key}_high"]),
-                }
-            )
-    data = pd.DataFrame(rows)
-    height = (len(data) + len(pairs) - 1) * _PITCH
+    data = pd.DataFrame([row for pair in pairs for row in _disagreements(table, pair)])
+    networks = int(
+        runs.loc[runs["status"] == "completed", "group"]
+        .isin({*data["group_a"], *data["group_b"]})
+        .sum()
+    )
+    text = [
+        f"{FIGURES['prediction_disagreement'].title}: mean over all pairs of different networks.",
+        "Bars: 95 % bootstrap intervals over networks, from three networks a side on.",
+        f"n = {labels.count(networks, 'network')}.",
+        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
+        if len(pairs) < total
+        else "",
+        labels.failures(runs),
+    ]
+    figure = _figure(data, networks)
+    return Drawing(figure, data.drop(columns="name"), " ".join(filter(None, text)))
+
+
+def _disagreements(table: pd.DataFrame, pair: Pair) -> list[dict[str, Any]]:
+    """The rows of a pair: within either architecture, and between the two."""
+    row = oriented(table, pair)
+    names = [labels.network(side) for side in (pair.small, pair.large)]
+    found = {
+        "within_a": f"within {names[0]}",
+        "within_b": f"within {names[1]}",
+        "between": "between the two",
+    }
+    return [
+        {
+            **dict(group_a=row["group_a"], group_b=row["group_b"], where=where, name=name),
+            **dict(n_a=row["n_a"], n_b=row["n_b"], value=row[f"disagreement_{where}"]),
+            **{end: row[f"disagreement_{where}_{end}"] for end in ("low", "high")},
+        }
+        for where, name in found.items()
+    ]
+
+
+def _figure(data: pd.DataFrame, networks: int) -> Figure:
+    """Three lines a pair, with a gap below each pair."""
+    pairs = len(data) // 3
+    height = (len(data) + pairs - 1) * _PITCH
     left = 0.15 + _LETTER * data["name"].str.len().max()
     sheet = Sheet(left + 2.3, _TOP + height + 0.1 + _BOTTOM)
     ax = sheet.axes(left, _TOP, sheet.width - left - _RIGHT, height + 0.1)
@@ -123,19 +148,5 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     ax.set_ylim(max(places) + 0.7, -0.7)
     ax.set_xlabel("Test examples predicted differently (%)")
     ax.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.5)
-    networks = int(
-        runs.loc[runs["status"] == "completed", "group"]
-        .isin({*data["group_a"], *data["group_b"]})
-        .sum()
-    )
     ax.set_title(f"n = {labels.count(networks, 'network')}", loc="left", pad=4)
-    text = [
-        f"{FIGURES['prediction_disagreement'].title}: mean over all pairs of different networks.",
-        "Bars: 95 % bootstrap intervals over networks, from three networks a side on.",
-        f"n = {labels.count(networks, 'network')}.",
-        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
-        if len(pairs) < total
-        else "",
-        labels.failures(runs),
-    ]
-    return Drawing(sheet.figure, data.drop(columns="name"), " ".join(filter(None, text)))
+    return sheet.figure

@@ -86,7 +86,8 @@ def markers(n: int) -> list[str]:
 
 
 def save(drawing: Drawing, prefix: Path) -> None:
-    """Write PREFIX.png, .pdf, .svg, the plotted data as .parquet and the caption as .txt."""
+    """Write PREFIX.png, .pdf, .svg, the plotted data as .parquet and the caption as .txt, each
+    whole or not at all. ResourceError when the disk is full."""
     with style():
         for suffix, metadata in _FORMATS.items():
             with whole_file(beside(prefix, suffix)) as partial:

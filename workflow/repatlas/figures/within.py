@@ -21,17 +21,20 @@ from repatlas.results import StudyResults, as_matrix
 
 
 def by_depth(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A column a depth, a row a width (or what else varies)."""
+    """A column a depth, a row a width (or what else varies). DataError where none of the
+    networks shown completed."""
     return _draw("depth", results, settings)
 
 
 def by_width(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A column a width, a row a depth (or what else varies)."""
+    """A column a width, a row a depth (or what else varies). DataError where none of the
+    networks shown completed."""
     return _draw("width", results, settings)
 
 
 def by_fraction(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A column a share of the training data, a row a depth (or what else varies)."""
+    """A column a share of the training data, a row a depth (or what else varies). DataError where
+    none of the networks shown completed."""
     return _draw("fraction", results, settings)
 
 
@@ -48,22 +51,14 @@ def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Draw
     panels: dict[tuple[int, int], Panel] = {}
     frames, drawn = [], []
     for place, cell in plan.places.items():
-        title = labels.network(cell)
-        if naming:
-            title += f"\n{labels.settings(cell, naming)}"
         run = _network(runs, cell["group"], settings["seed"])
-        if run is None:
-            why = "completed" if settings["seed"] is None else f"with seed {settings['seed']}"
-            panels[place] = Panel(title, empty=f"no network\n{why}")
-            continue
-        if run["run"] in lacking:
-            panels[place] = Panel(title, empty=f"no {labels.layer_words(settings['layers'])}")
+        panels[place] = panel = Panel(_title(cell, naming), empty=_absent(run, lacking, settings))
+        if panel.empty or run is None:
             continue
         frame = results.comparison(run["run"], measure=measure, layers=settings["layers"])
-        matrix = as_matrix(frame)
-        box = _block(blocks, run["run"], matrix) if settings["block"] else None
-        panels[place] = Panel(title, matrix, box=box)
-        frames.append(heatmap.plotted(frame, measure, run[results.design], box))
+        panel.matrix = as_matrix(frame)
+        panel.box = _block(blocks, run["run"], panel.matrix) if settings["block"] else None
+        frames.append(heatmap.plotted(frame, measure, run[results.design], panel.box))
         drawn.append(run)
     if not frames:
         raise DataError(
@@ -84,6 +79,19 @@ def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Draw
     ]
     figure = _figure(plan, panels, measure, norm, settings["layers"])
     return Drawing(figure, data, " ".join(filter(None, text)))
+
+
+def _title(cell: pd.Series, naming: list[str]) -> str:
+    name = labels.network(cell)
+    return f"{name}\n{labels.settings(cell, naming)}" if naming else name
+
+
+def _absent(run: pd.Series | None, lacking: set[str], settings: Mapping[str, Any]) -> str:
+    """Why a panel has no heat map, or ''."""
+    if run is None:
+        seed = settings["seed"]
+        return f"no network\n{'completed' if seed is None else f'with seed {seed}'}"
+    return f"no {labels.layer_words(settings['layers'])}" if run["run"] in lacking else ""
 
 
 def _network(runs: pd.DataFrame, group: str, seed: int | None) -> pd.Series | None:

@@ -22,7 +22,11 @@ _ROWS = (("value_with", "", "with PC1"), ("value", "_without_pc1", "without PC1"
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A column a network: above with, below without the first component of each probe batch."""
+    """A column a network: above with, below without the first component of each probe batch.
+
+    Raises DataError for a kind of layers that was not read out, and where no network with the
+    chosen seed completed.
+    """
     table = results.table("cka_without_pc1")
     runs = choice.select_runs(results, settings)
     runs = runs[runs["run"].isin(table["run"].unique())]
@@ -37,25 +41,18 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     heads = [labels.wrapped(title(results, shown, run), side, _SIZE) for run in shown]
     grid = Grid(2, len(shown), 3 + max(head.count("\n") for head in heads))
     sheet, norm = grid.sheet(), heatmap.scale_of(_MEASURE)
+    axis = labels.layer_axis(settings["layers"])
     frames, panels = [], []
-    for column, run in enumerate(shown):
+    for column, (run, head) in enumerate(zip(shown, heads, strict=True)):
         own = table[table["run"].astype(str) == run["run"]]
-        texts = ["layer_a", "layer_b", "reason"]
-        own = own.astype(dict.fromkeys(texts, str))
-        names = own.sort_values("index_a")["layer_a"].unique()
-        metrics = blocks.loc[run["run"]]
-        for row, (value, suffix, head) in enumerate(_ROWS):
-            matrix = own.pivot(index="layer_a", columns="layer_b", values=value).loc[names, names]
-            above, longest = (metrics[f"{m}{suffix}"] for m in ("fraction_above", "longest_run"))
-            name = f"{heads[column]}\n" if row == 0 else ""
-            found = f"{100 * above:.1f} % above {metrics['threshold']:g}; run {longest:g}"
-            panel = Panel("", matrix)
-            panel.y_label = labels.layer_axis(settings["layers"]) if column == 0 else ""
-            panel.x_label = labels.layer_axis(settings["layers"]) if row == 1 else ""
+        own = own.astype(dict.fromkeys(["layer_a", "layer_b", "reason"], str))
+        for row, (words, panel) in enumerate(_panels(own, blocks.loc[run["run"]])):
+            panel.y_label = axis if column == 0 else ""
+            panel.x_label = axis if row == 1 else ""
             ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
             heatmap.draw_map(ax, panel, norm)
-            small: dict[str, Any] = {"fontsize": _SIZE, "linespacing": 1.1, "pad": 4}
-            ax.set_title(f"{name}{head}\n{found}", loc="left", **small)
+            words = words if row else f"{head}\n{words}"
+            ax.set_title(words, loc="left", fontsize=_SIZE, linespacing=1.1, pad=4)
             panels.append(panel)
         design = {c: run[c] for c in ("run", *results.design)}
         kept = own.drop(columns=["run", "group", *results.design]).reset_index(drop=True)
@@ -76,3 +73,15 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         labels.failures(runs),
     ]
     return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+
+
+def _panels(own: pd.DataFrame, metrics: pd.Series) -> list[tuple[str, Panel]]:
+    """The two heat maps of a network, each with what it is and its block metrics in words."""
+    names = own.sort_values("index_a")["layer_a"].unique()
+    panels = []
+    for value, suffix, words in _ROWS:
+        matrix = own.pivot(index="layer_a", columns="layer_b", values=value).loc[names, names]
+        above, longest = (metrics[f"{m}{suffix}"] for m in ("fraction_above", "longest_run"))
+        found = f"{100 * above:.1f} % above {metrics['threshold']:g}; run {longest:g}"
+        panels.append((f"{words}\n{found}", Panel("", matrix)))
+    return panels

@@ -47,8 +47,9 @@ class Deletion(NamedTuple):
 
 
 def deletions(model: Mapping) -> list[Deletion]:
-    """All deletions of the network that the `model` part of a spec describes; none where it has no
-    residual connections."""
+    """All deletions of the network that the `model` part of a spec describes, stage by stage: from
+    the end, none to all of the stage, then each block alone. There are none without residual
+    connections."""
     adds = [layer.name for layer in layers_of(model) if layer.kind == "add"]
     found = []
     for stage in sorted({int(name[5]) for name in adds}):
@@ -69,8 +70,9 @@ def delete_blocks(
 ) -> list[dict[str, Any]]:
     """One row (`COLUMNS`) a deletion: mean cross-entropy (nats) and accuracy (fraction) on `test`.
 
-    What precedes the first deleted block is computed once a batch, not once a deletion. `report`
-    is called after each batch with the number of images done and their total.
+    `network` is the one that `model` describes, on `device` and in evaluation mode; it is left as
+    it was. What precedes the first deleted block is computed once a batch, not once a deletion.
+    `report` is called after each batch with the number of images done and their total.
     """
     wanted = deletions(model)
     different = sorted({deletion.names for deletion in wanted})

@@ -24,7 +24,9 @@ from repatlas.training.batches import as_input
 
 
 class Result(NamedTuple):
-    """Test accuracy of a layer's probe, and how its penalty was chosen."""
+    """Test accuracy of a layer's probe, and how its penalty was chosen: `features` of the layer,
+    the penalty as a `share` of their total variance (see :mod:`repatlas.frozen.ridge`), and the
+    accuracy on the `held_out` training images that chose it. Accuracies are fractions."""
 
     features: int
     accuracy: float
@@ -51,8 +53,12 @@ def ridge_probes(
     report: Callable[[int, int], None] = lambda done, total: None,
     kept: int = KEPT,
 ) -> list[Result]:
-    """Fit a probe to each layer on the training images as they are, and test it.
+    """Fit a probe to each layer on the training images as they are, and test it: one result a
+    layer, in their order. The closed form is this project's own, in place of the paper's SGD
+    (:func:`repatlas.frozen.sgd.sgd_probes`).
 
+    `network` is on `device` and in evaluation mode; `pool`: see
+    :func:`repatlas.frozen.features.flattened`.
     Beside one pass over the network it holds `kept` bytes of features or moments, some square
     matrices of the smaller of examples and features, and the weights of all probes. `report` is
     called after each layer with the number done and the total. ResourceError, before anything is
@@ -205,7 +211,8 @@ def _bytes(problem: _Problem, group: Sequence[int]) -> int:
 
 
 def groups(chosen: Sequence[int], counts: Sequence[int], most: int) -> Iterator[list[_Part]]:
-    """The features of the layers in order, cut into parts, at most `most` features a group."""
+    """The features of the layers in order, cut into parts, at most `most` features (at least 1) a
+    group. `chosen`: numbers of layers; `counts`: the features of each layer, by its number."""
     group, room = [], most
     for index in chosen:
         start = 0

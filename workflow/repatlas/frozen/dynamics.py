@@ -30,7 +30,8 @@ from repatlas.trajectory import INDEX
 
 
 class Checkpoint(NamedTuple):
-    """A network after `step`, that is after `epoch` epochs (a fraction within one), in a file."""
+    """A network after so many optimiser steps, that is after `epoch` epochs (a fraction within
+    one), in a file."""
 
     step: int
     epoch: float
@@ -44,7 +45,8 @@ class Dynamics:
 
     within (checkpoints, layers, layers), to_final and pc1_share (checkpoints, layers): see
     `TrajectorySums`; reason (checkpoints, layers): why values are undefined, or ''; accuracy
-    (checkpoints,): share of the probe images that the checkpoint classifies as labelled.
+    (checkpoints,): share of the probe images that the checkpoint classifies as labelled. Undefined
+    values are NaN.
     """
 
     steps: np.ndarray
@@ -84,13 +86,15 @@ def read_dynamics(
     of_batch: bool = True,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dynamics:
-    """Read `checkpoints` out, the last of which is the final network, and compare them.
+    """Read `checkpoints` of the network of `spec` out, the last of which is the final network, and
+    compare them by the outputs of `layers`.
 
     `batches` are (images (n, C, H, W) uint8, labels (n,)). `of_batch`: batch normalisation by the
     statistics of the batch, as in training; otherwise by the running ones. `report` is called
     after each checkpoint with the number done and the total.
 
     One batch is taken at a time, one network held at a time, and of a batch the Grams of two.
+    StoreError where a checkpoint is missing or damaged.
     """
     *earlier, final = checkpoints
     network = _empty(spec, final.path, batches[0][0].shape[1:], device)
@@ -121,7 +125,8 @@ def read_dynamics(
 
 
 def no_dynamics(steps: Sequence[int], per_epoch: int, layers: int, reason: str) -> Dynamics:
-    """The dynamics of a network that failed: undefined at all `steps`, with the reason."""
+    """The dynamics of a network that failed: undefined at all `steps`, with the reason.
+    `per_epoch`: steps an epoch; `layers`: their number."""
     n = len(steps)
     return Dynamics(
         steps=np.array(steps),

@@ -11,7 +11,8 @@ from repatlas.models.taps import tapped
 
 
 def flattened(output: Tensor, pool: int | None) -> Tensor:
-    """(n, C, H, W) -> (n, features), max-pooled in squares of `pool` positions where given."""
+    """(n, C, H, W) -> (n, features), max-pooled in squares of `pool` x `pool` positions, those at
+    the lower and right edges perhaps smaller, where `pool` is given; channels vary fastest."""
     if pool:
         output = functional.max_pool2d(output, pool, ceil_mode=True)
     # Channels last, as the network's maps lie in memory, so that flattening copies nothing.
@@ -21,7 +22,7 @@ def flattened(output: Tensor, pool: int | None) -> Tensor:
 def feature_counts(
     network: nn.Module, layers: Sequence[str], image: Tensor, pool: int | None
 ) -> list[int]:
-    """Features of each layer for one image (1, C, H, W)."""
+    """Features of each layer, after pooling, for one image (1, C, H, W)."""
     counts = [0] * len(layers)
 
     def receive(index: int, output: Tensor) -> None:
@@ -41,7 +42,9 @@ def stream(
     receive: Callable[[int, slice, Tensor], None],
 ) -> None:
     """One pass over the examples: `receive(index, place, features)` for each layer and batch,
-    inside the forward pass, so that no more than one layer's batch is alive beside it."""
+    inside the forward pass, so that no more than one layer's batch is alive beside it. `index`
+    counts `layers`, `place` is the batch's slice of the examples, features are (batch, features) on
+    `device`. The network is in evaluation mode."""
     with torch.inference_mode():
         for place, images in examples.batches(device):
 

@@ -40,7 +40,7 @@ class Components:
     @property
     def angle(self) -> float:
         """Bound on the sine of the angle between the first component and the true one: its residual
-        over the gap to the second (Davis & Kahan 1970)."""
+        over the gap to the second (Davis & Kahan 1970); inf where there is no gap."""
         second = self.variances[1] if len(self.variances) > 1 else 0.0
         gap = 1 - second / self.variances[0]
         return float(self.residuals[0] / gap) if gap > 0 else np.inf
@@ -77,7 +77,8 @@ class Krylov:
         self._square = 0.0
 
     def add(self, start: int, x: Tensor) -> None:
-        """Add the activations `x` (batch, features) of the examples from number `start` on."""
+        """Add the activations `x` (batch, features) of the examples from number `start` on: float,
+        on the space's device."""
         first = not self._projected
         if self._centre is None:
             self._centre = x.mean(dim=0, dtype=torch.float64)
@@ -140,7 +141,7 @@ class Krylov:
 
     @property
     def mean_square(self) -> float:
-        """Square of the examples' mean."""
+        """Squared length of the examples' mean, in squared units of the activations."""
         assert self._centre is not None  # known from the first batch on
         return float(self._centre @ self._centre)
 
@@ -151,7 +152,8 @@ class Krylov:
         return not total > ROUNDING**2 * self.n * self.mean_square
 
     def components(self) -> Components:
-        """Rayleigh-Ritz on the space of all finished passes."""
+        """Rayleigh-Ritz on the space of all finished passes, at least one. The layer must not be
+        :attr:`constant`, nor hold values that are not finite."""
         assert self._coupling is not None  # known from the first finished pass on
         projected = torch.cat(self._projected, dim=1)
         values, vectors = torch.linalg.eigh((projected.T @ projected).cpu())

@@ -68,8 +68,13 @@ def probe_network(
     device: torch.device,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[dict[str, Any]]:
-    """One row (`COLUMNS`) a probed layer. `options` are those of the analysis; accuracies are
-    fractions of the images behind the network's own test accuracy."""
+    """One row (`COLUMNS`) a probed layer. `options` are those of the analysis (method, ridge or
+    sgd, pool, and for sgd those of :func:`repatlas.frozen.sgd.sgd_probes`); accuracies are
+    fractions of the images behind the network's own test accuracy. What a method does not give is
+    None.
+
+    ResourceError as in :func:`repatlas.frozen.closed_form.ridge_probes`.
+    """
     train, test = training_examples(spec, dataset), evaluation_examples(spec, dataset)
     probed, classes = probed_layers(spec["model"]), len(dataset.classes)
     names = [one.layer for one in probed]

@@ -36,7 +36,8 @@ class LayerComponents:
     example from the mean; zeros: share of activations that are exactly zero; residual: of the
     first component, |A v - lambda v| / lambda with A the covariance; angle: bound on the sine of
     its angle with the true one; passes over the examples (1 where a Gram matrix of all was made);
-    converged: whether the angle met the tolerance; reason: why there are no values, or ''.
+    converged: whether the angle met the tolerance; reason: why there are no values, or ''. Without
+    values, numbers are NaN; zeros is known all the same where activations were read.
     """
 
     shares: np.ndarray
@@ -51,7 +52,7 @@ class LayerComponents:
 
 
 def undefined(n: int, reason: str, passes: int = 0, zeros: float = np.nan) -> LayerComponents:
-    """A layer without values, for a reason."""
+    """A layer on `n` examples without values, for a reason."""
     nothing = np.full(n, np.nan)
     return LayerComponents(
         np.full(SHARES, np.nan), nothing, nothing, zeros, np.nan, np.nan, passes, False, reason
@@ -67,7 +68,8 @@ def principal_components(
     most_passes: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[LayerComponents]:
-    """The components of each of the `layers` on `images` (n, C, H, W) uint8.
+    """The components of each of the `layers` on `images` (n, C, H, W) uint8, in their order, of the
+    `network` on `device` and in evaluation mode.
 
     Passes go on until the first component's `angle` is at most `tolerance`, in every layer, and
     `most_passes` at most. Few examples take a single pass, in which the components are exact.

@@ -51,7 +51,8 @@ def choose(correct: Sequence[int], total: int) -> tuple[float, float]:
 
 
 def solve(matrix: Tensor, right: Tensor, alpha: float) -> Tensor:
-    """(matrix + alpha I)^-1 right of a symmetric, positive semidefinite matrix."""
+    """(matrix + alpha I)^-1 right, (m, classes), of a symmetric, positive semidefinite matrix (m,
+    m) that stays as it is. LinAlgError where the sum is not positive definite in floating point."""
     shifted = matrix.clone()
     shifted.diagonal().add_(alpha)
     return torch.cholesky_solve(right, torch.linalg.cholesky(shifted))
@@ -74,7 +75,7 @@ def add_gram(gram: Tensor, x: Tensor) -> None:
 
 
 def complete(gram: Tensor) -> None:
-    """Make the matrix of which `add_gram` filled the lower blocks symmetric."""
+    """Make the matrix of which :func:`add_gram` filled the lower blocks symmetric, in place."""
     below = gram.tril(-1)
     gram.tril_().add_(below.T)
 
@@ -118,7 +119,8 @@ def _centre(gram: Tensor) -> None:
 
 
 class Moments:
-    """Streamed first and second moments of features and indicators, (p, p) float64."""
+    """Streamed first and second moments of features and indicators: `square` (p, p) and `product`
+    (p, classes), of features less `shift` (p,), the mean of the first batch. All float64."""
 
     def __init__(self, features: int, classes: int, device: torch.device):
         double: dict[str, Any] = {"dtype": torch.float64, "device": device}
@@ -142,7 +144,8 @@ class Moments:
         self.product.addmm_(x.T, targets)
 
     def solve(self, shares: Sequence[float]) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """(weight, mean, bias) with each of the penalties."""
+        """(weight (p, classes), mean (p,), bias (classes,)) with each of the penalties, shares of
+        the total variance; logits are (x - mean) @ weight + bias. Needs a batch."""
         assert self.shift is not None  # known from the first batch on
         centre, bias = self.sums / self.n, self.targets / self.n
         square = torch.addr(self.square, self.sums, centre, alpha=-1)

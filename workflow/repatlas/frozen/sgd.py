@@ -22,7 +22,8 @@ from repatlas.training.seeds import generator
 
 
 class Course(NamedTuple):
-    """One probe: number of features, and test accuracies `evaluated` = ((epoch, accuracy), ...)."""
+    """One probe: number of features, and test accuracies (fractions) `evaluated` = ((epoch,
+    accuracy), ...), epochs from 1."""
 
     features: int
     evaluated: tuple[tuple[int, float], ...]
@@ -68,7 +69,7 @@ class DenseProbe:
         return torch.addmm(self.bias, x, self.weight.T)
 
     def learn(self, x: Tensor, labels: Tensor) -> None:
-        """One step on the mean cross-entropy of a batch."""
+        """One step on the mean cross-entropy of a batch: `x` (n, features), class numbers (n,)."""
         error = self.logits(x).softmax(1)
         error[torch.arange(len(labels), device=x.device), labels] -= 1
         error /= len(labels)
@@ -89,7 +90,8 @@ def sgd_probes(
     device: torch.device,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Course]:
-    """Train a probe on each layer and test it.
+    """Train a probe on each layer and test it: one course a layer, in their order. The protocol of
+    the code of Nguyen, Raghu & Kornblith (2021), figure 4.
 
     `spec` is the network's: its crop and flips augment the probes' inputs too, and its seed decides
     their draws. `options`: epochs, batch_size, learning_rate, momentum, evaluate_every, pool.

@@ -30,7 +30,8 @@ class _Batch:
 
 @dataclass
 class TrajectorySums:
-    """Running sums of a checkpoint with `layers` layers."""
+    """Running sums of a checkpoint with `layers` layers. A value is NaN where the sum that it is
+    divided by is 0 or not finite."""
 
     layers: int
     _within: np.ndarray = field(init=False)
@@ -47,7 +48,8 @@ class TrajectorySums:
 
     def add(self, packed: np.ndarray, diagonals: np.ndarray, final: np.ndarray) -> None:
         """Add a batch: packed U-centred Grams (layers, pairs) and diagonals (layers, examples) of
-        the checkpoint, and the packed Grams of the final network on the same examples."""
+        the checkpoint, and the packed Grams of the final network on the same examples, all float32
+        but the diagonals."""
         own = minibatch_cka([_Batch(packed, diagonals)], [(0, 0)])[0]
         self._within += own.hsic_ab
         self._own += _products(packed, packed)
@@ -73,7 +75,7 @@ class TrajectorySums:
         return _ratio(self._largest, self._variance)
 
     def reasons(self) -> list[str]:
-        """Why a layer of the checkpoint has no values, or ''."""
+        """Why a layer of the checkpoint has no values, or '', layer by layer."""
         return [BROKEN if not np.isfinite(v) else CONSTANT if v == 0 else "" for v in self._own]
 
 

@@ -22,9 +22,11 @@ class AlteredGrams:
     """`source` with the doubly centred Gram of every layer and batch changed; a
     :class:`repatlas.similarity.minibatch.GramSource` itself, with float64 Grams.
 
-    `change(batch, gram)` gives the changed matrix, which may be smaller. `layers` picks layers of
-    the source by number. A batch left with fewer than 4 examples counts for nothing. What remains
-    of a layer within the rounding of the stored numbers is zero: nothing is left of it.
+    `change(batch, gram)` is given the number of a batch and HKH (n, n) of a layer, float64, and
+    gives the changed matrix (m, m), with the same m <= n for all layers of a batch. `layers` picks
+    layers of the source by number, and decides their order. A batch left with fewer than 4 examples
+    counts for nothing. What remains of a layer within the rounding of the stored numbers is zero:
+    nothing is left of it.
     """
 
     def __init__(self, source: GramSource, change: Change, layers: Sequence[int]):
@@ -34,12 +36,14 @@ class AlteredGrams:
         self.layers = self.chosen
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Packed Grams (layers, pairs) and diagonals (layers, examples) of batch `index`."""
+        """Packed U-centred Grams (layers, pairs) and diagonals (layers, examples) of what is left
+        of batch `index`; zeros, as of 4 examples, where fewer are left."""
         made = [self._altered(index, *given) for given in self._given(index)]
         return np.stack([packed for packed, _ in made]), np.stack([d for _, d in made])
 
     def doubly_centred(self, index: int, layer: int) -> np.ndarray:
-        """The changed matrix of one layer of the source, centred anew."""
+        """The changed matrix (m, m) of batch `index` and of layer number `layer` of the source,
+        whichever were picked, with its rows and columns centred anew."""
         packed, diagonals = self.source.batch(index)
         gram = self.change(index, doubly_centred(packed[layer], diagonals[layer]))
         return gram - gram.mean(axis=0) - gram.mean(axis=1, keepdims=True) + gram.mean()
@@ -65,8 +69,9 @@ class AlteredGrams:
 
 
 def without_first_component(batch: int, gram: np.ndarray) -> np.ndarray:
-    """HKH (n, n) less lambda1 u1 u1': the Gram of the centred features less sigma1 u1 v1'. A matrix
-    that is not finite stays as it is."""
+    """HKH (n, n) less lambda1 u1 u1': the Gram of the centred features less sigma1 u1 v1', as for
+    figures 3 and D.6 of Nguyen, Raghu & Kornblith (2021). A matrix that is not finite stays as it
+    is."""
     if not np.isfinite(gram).all():
         return gram
     value, vector = eigh(gram, subset_by_index=[len(gram) - 1] * 2)
@@ -74,10 +79,12 @@ def without_first_component(batch: int, gram: np.ndarray) -> np.ndarray:
 
 
 def without_examples(removed: np.ndarray, orders: Sequence[np.ndarray], size: int) -> Change:
-    """The change that takes examples out.
+    """The change that takes examples out, as Nguyen, Raghu & Kornblith (2022) take out dominant
+    ones.
 
-    removed: (n,) bool over the probe set; orders: of each pass, the examples in the order in which
-    its batches of `size` take them; a short last batch is not among the batches.
+    removed: (n,) bool over the probe set; orders: of each pass, the numbers (n,) of the examples in
+    the order in which its batches of `size` take them; a short last batch is not among the batches,
+    which are counted through all passes.
     """
     kept = [
         ~removed[order[start : start + size]]

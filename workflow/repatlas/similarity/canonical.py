@@ -43,8 +43,9 @@ class Basis:
 
 
 def basis(x: np.ndarray, features: bool = False) -> Basis:
-    """The decomposition of centred `x` (examples, features), without directions that rounding
-    alone has made."""
+    """The decomposition of centred `x` (examples, features), without directions that rounding alone
+    has made: those with singular values of at most max(x.shape) eps times the largest. `features`
+    keeps their directions, `vt`. LinAlgError where the decomposition does not converge."""
     try:
         u, s, vt = svd(x, full_matrices=False, check_finite=False)
     except LinAlgError:

@@ -49,6 +49,9 @@ def cka_minibatch(
     Range: at most 1; around 0, also below, for independent data. Negative estimates are kept.
     Standard error: jackknife over the disjoint batches of one pass, at least 8 of them.
     Misleads: as `cka`, which it estimates.
+
+    ConfigError for a store beside arrays, for settings of batches beside stores, and for several
+    passes without a seed, which would all be the same.
     """
     choice("weighting", weighting, ("pairs", "equal"))
     sides = [a] if b is None else [a, b]
@@ -78,6 +81,9 @@ class ArrayBatches:
     """The Grams of arrays in memory, batch by batch, made when asked for: an array that is fetched
     anew each time it is looked up is fetched once a batch.
 
+    A pass cuts the examples into batches of `batch_size`, in an order that `seed` and the number of
+    the pass decide, or in their own where the seed is None. A last batch of fewer than 4 examples
+    is left out.
     GPU tensors are handled where they are; all layers' Grams of a batch come over at once.
     """
 
@@ -114,7 +120,8 @@ class ArrayBatches:
 
 
 class StoredBatches:
-    """The Grams of an activation store, made from its probe batches when asked for."""
+    """The Grams of an activation store, made from its probe batches when asked for; a short last
+    batch is left out. DataError where the store holds not one whole batch."""
 
     passes = 1
 

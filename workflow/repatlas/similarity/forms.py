@@ -23,7 +23,8 @@ Prepare = Callable[[np.ndarray], tuple[Any, str]]
 
 
 def of_centred(make: Callable[[np.ndarray], Any]) -> Prepare:
-    """A form made of the layer's centred float64 features."""
+    """A form made by `make` of the layer's centred float64 features (examples, features); no form,
+    and the reason, of a layer that is constant or not finite."""
 
     def prepare(x: np.ndarray) -> tuple[Any, str]:
         centred, _, state = centre(x)
@@ -49,6 +50,9 @@ def compare_forms(
     (x with y, y with x); doubt(x, y) is the reason why a value says little. Memory: forms of
     `memory` bytes (the last of them may exceed it), one form more, and what making it or a
     comparison takes; :func:`repatlas.memory.needed` puts it in numbers.
+
+    A pair of which a layer has no form is NaN with the layer's state as the reason. Errors as in
+    :func:`repatlas.similarity.inputs.shared_examples`.
     """
     shared_examples(a, b)
     rows = _Made(a, prepare)

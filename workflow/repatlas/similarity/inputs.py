@@ -54,7 +54,8 @@ class Layers:
     def raw(self, index: int) -> Any:
         """Layer `index` as it was given: (examples, ...), NumPy or torch.
 
-        DataError where it has not as many examples as the first layer.
+        DataError where it is empty or has not as many examples as the first layer, ConfigError
+        where a Gram store is behind it, which has no activations.
         """
         if self._arrays is None:
             raise ConfigError(f"{self.where} holds no activations, only Gram matrices of batches.")
@@ -75,12 +76,14 @@ class Layers:
         return x
 
     def read(self, index: int) -> np.ndarray:
-        """Layer `index` as a (examples, features) array of float32 or float64."""
+        """Layer `index` as a (examples, features) array of float32 or float64; errors as in
+        :meth:`raw` and :func:`as_matrix`."""
         return as_matrix(self.raw(index), self.names[index])
 
     @property
     def n_examples(self) -> int:
-        """The number of examples, as the store or the first layer says."""
+        """The number of examples, as the activation store or the first layer says. ConfigError for
+        a Gram store, which counts batches."""
         if isinstance(self.store, ActivationStore):
             return self.store.n_examples
         if self._n_examples is None:
@@ -89,8 +92,13 @@ class Layers:
 
 
 def as_layers(given: Any) -> Layers:
-    """The layers in `given`: a sequence of arrays, a mapping name -> array, a store, or the path of
-    a store, of a folder of .npy or .npz files, or of an .npz file."""
+    """The layers in `given`: a sequence of arrays (examples, ...), which numbers name, a mapping
+    name -> array, a store, or the path of a store, of a folder of .npy or .npz files, or of an .npz
+    file.
+
+    ConfigError for anything else, DataError where there is no layer, StoreError for a missing store
+    and for one whose network has no usable weights.
+    """
     if isinstance(given, Layers):
         return given
     if isinstance(given, (str, os.PathLike)):
@@ -121,7 +129,8 @@ def as_layers(given: Any) -> Layers:
 def as_matrix(x: Any, name: str = "x") -> np.ndarray:
     """`x` flattened to (examples, features), float32 or float64, on the host.
 
-    float16 and bfloat16 become float32, integers float64. DataError for anything else.
+    float16 and bfloat16 become float32, integers and truth values float64. DataError for anything
+    else.
     """
     if hasattr(x, "detach"):  # torch, which comparing arrays must not import
         x = x.detach().cpu()
@@ -136,8 +145,9 @@ def as_matrix(x: Any, name: str = "x") -> np.ndarray:
 
 
 class Centred(NamedTuple):
-    """Features less their means and over their root mean square `scale`; the layer's state, "",
-    DEAD or BROKEN."""
+    """x (examples, features): features less their means and over their root mean square `scale`, a
+    single number in the units of the features; state: of the layer, "" or, where it cannot be
+    compared and `x` and `scale` mean nothing, DEAD or BROKEN."""
 
     x: np.ndarray
     scale: float

@@ -13,13 +13,15 @@ FEW_BATCHES = f"no standard error: fewer than {MIN_BATCHES} disjoint batches in 
 
 
 class ExactJackknife:
-    """Keeps every batch's terms and deletes each in turn."""
+    """Keeps every batch's terms and deletes each in turn: with R_i the ratio without batch i of n,
+    the squared standard error is (n - 1) / n sum_i (R_i - mean R_i)². Needs two batches."""
 
     def __init__(self) -> None:
         self.terms: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def add(self, ab: np.ndarray, aa: np.ndarray, bb: np.ndarray) -> None:
-        """One batch: ab (layers a, layers b), aa (layers a,), bb (layers b,)."""
+        """One batch: its terms of N, ab (layers a, layers b), of A, aa (layers a,), and of B, bb
+        (layers b,)."""
         self.terms.append((ab, aa, bb))
 
     def error(self) -> np.ndarray:
@@ -44,8 +46,8 @@ class StreamedJackknife:
 
     With t_i = ab_i / sqrt(A B) - R (aa_i / 2A + bb_i / 2B), R = N / sqrt(A B), leaving batch i out
     changes R by about -t_i, so the squared standard error is n / (n - 1) sum_i t_i²; the t_i sum to
-    zero. Errors below some 1e-7 are lost in the rounding of the sums. Memory: four arrays of the
-    table's size, whatever the number of batches.
+    zero. Errors below some 1e-7 are lost in the rounding of the sums. Memory: a few arrays of the
+    table's size, whatever the number of batches. Needs two batches.
     """
 
     def __init__(self) -> None:
@@ -53,7 +55,8 @@ class StreamedJackknife:
         self.sums: list[np.ndarray] = []
 
     def add(self, ab: np.ndarray, aa: np.ndarray, bb: np.ndarray) -> None:
-        """One batch: ab (layers a, layers b), aa (layers a,), bb (layers b,)."""
+        """One batch: its terms of N, ab (layers a, layers b), of A, aa (layers a,), and of B, bb
+        (layers b,)."""
         terms = (ab, aa, bb, ab * ab, ab * aa[:, None], ab * bb, np.outer(aa, bb), aa * aa, bb * bb)
         if self.count == 0:
             self.sums = [np.array(term) for term in terms]

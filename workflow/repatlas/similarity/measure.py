@@ -28,6 +28,9 @@ class Invariance(StrEnum):
 class Measure:
     """A measure of similarity: call it with two arrays of shape (examples, ...) for its value.
 
+    A layer that tells the examples apart by no more than rounding, or is not finite, has no value
+    with any other: NaN, and a reason.
+
     name; invariances: what it is invariant to, with default options; bounds: its range, the ends
     included; self_value: its value for a layer with itself, None where that depends on the layer;
     distance: whether small means alike; from_grams: whether Gram stores suffice; symmetric_with:
@@ -65,12 +68,15 @@ class Measure:
         return f"<measure {self.name}>"
 
     def __call__(self, x: Any, y: Any, /, **options: Any) -> float:
-        """The value for `x` and `y`; NaN where it is undefined. An UndefinedSimilarityWarning says
-        why it is, or why it says little."""
+        """The value for `x` and `y`, both (examples, ...); NaN where it is undefined. An
+        UndefinedSimilarityWarning says why it is, or why it says little. ConfigError for an option
+        that the measure has not or a value that it does not accept, DataError for arrays that
+        cannot be compared."""
         return self.value(x, y, options, depth=2)
 
     def value(self, x: Any, y: Any, options: dict[str, Any], depth: int = 1) -> float:
-        """As a call; a warning is put down to the caller `depth` calls away."""
+        """As a call, with the options in a dictionary; a warning is put down to the caller `depth`
+        calls away."""
         scores = self.scores(as_layers({"x": x}), as_layers({"y": y}), **options)
         reason = scores.reason[0, 0]
         if reason:
@@ -92,7 +98,8 @@ class Measure:
         """The values for all layers of `a` with all of `b`, or with those of `a` if None.
 
         ConfigError for an option that the measure has not, or for a Gram store where it needs the
-        activations.
+        activations; DataError and StoreError as in
+        :func:`repatlas.similarity.inputs.shared_examples`.
         """
         for option in options:
             if option not in self.options:
@@ -122,7 +129,8 @@ def measure(
     from_grams: bool = False,
     symmetric_with: tuple[str, Any] | None = None,
 ) -> Callable[[Callable[..., Scores]], Measure]:
-    """Make a Measure of a function (layers a, layers b or None, **options) -> Scores."""
+    """Make a Measure of a function (layers a, layers b or None, **options) -> Scores, under the
+    function's name. What it promises is said as in :class:`Measure`."""
 
     def decorate(function: Callable[..., Scores]) -> Measure:
         return Measure(
@@ -140,14 +148,14 @@ def measure(
 
 
 def choice(option: str, value: Any, accepted: tuple[str, ...]) -> None:
-    """ConfigError unless `value` is one of the accepted ones."""
+    """ConfigError unless the value of `option` is one of the accepted ones."""
     if value not in accepted:
         known = ", ".join(repr(word) for word in accepted)
         raise ConfigError(f"{option} is {value!r}; accepted are {known}.")
 
 
 def between(option: str, value: Any, low: float, high: float = float("inf")) -> None:
-    """ConfigError unless low < `value` <= high."""
+    """ConfigError unless the value of `option` is a number with low < value <= high."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low < value <= high:
         limit = "" if high == float("inf") else f" and at most {high:g}"
         raise ConfigError(f"{option} is {value!r}; a number above {low:g}{limit} is expected.")

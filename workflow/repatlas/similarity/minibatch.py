@@ -66,9 +66,10 @@ class Block:
     """Minibatch CKA of the layers of network `a` (rows) with those of network `b` (columns).
 
     layers_a (A,), layers_b (B,): the layers' numbers; value, se (A, B): float64, NaN where
-    undefined; reason (A, B): uint8, see :func:`explain`; se_reason: why no entry has a standard
-    error, or ""; hsic_ab (A, B), hsic_aa (A,), hsic_bb (B,): the sums over batches of
-    n (n - 3) HSIC1 (weighting "pairs") or of HSIC1 ("equal").
+    undefined; n_batches: batches that entered, of all passes; reason (A, B): uint8, see
+    :func:`explain`; se_reason: why no entry has a standard error, or ""; hsic_ab (A, B), hsic_aa
+    (A,), hsic_bb (B,): the sums over batches of n (n - 3) HSIC1 (weighting "pairs") or of HSIC1
+    ("equal"). A value is undefined where a layer's own sum is 0 or not finite.
     """
 
     a: int
@@ -101,7 +102,8 @@ def minibatch_cka(
     weighting: Weighting = "pairs",
     memory_budget: float = 512e6,
 ) -> list[Block]:
-    """Minibatch CKA, with standard errors, of the wanted pairs of `networks`.
+    """Minibatch CKA, with standard errors, of the wanted pairs of `networks`: one block a pair, in
+    the order of `blocks` (see the module for the estimator).
 
     `blocks` names pairs by position; `layers(a, b)` gives the layers of both networks wanted for
     such a pair (default: all). `weighting` is "pairs", each batch by its n (n - 3) as the paper's

@@ -37,7 +37,8 @@ def rsa(
     Source: Kriegeskorte et al. 2008; named and computed as in rsatoolbox.
     Invariant to isotropic scaling; symmetric. Euclidean RDMs also to orthogonal maps and
     translation; correlation and cosine RDMs, taken of the features as they are, to neither both.
-    Range: -1 to 1 ("cosine" of RDMs: 0 to 1).
+    Range: -1 to 1 ("cosine" of RDMs: 0 to 1). Undefined where all dissimilarities are equal, and
+    for correlation and cosine RDMs where an example has no direction.
     Misleads: all RDM entries are positive, so "cosine" is near 1 for anything; entries share
     examples, so no p-value of the correlation applies; like biased CKA high for independent data
     with Euclidean RDMs and many more features than examples.

@@ -56,6 +56,10 @@ def compare_networks(
 ) -> pa.Table:
     """The similarity table of the pairs (positions in `stores`) by a measure with its options.
 
+    Columns as in SCHEMA: run, index, layer and kind of both sides, value, se, n_batches, reason
+    (why value or se is undefined, or says nothing), and of minibatch CKA the sums hsic_ab, hsic_aa,
+    hsic_bb of :class:`repatlas.similarity.minibatch.Block`, NaN for other measures.
+
     A pair of a network with itself compares all its stored layers, a pair of two networks those
     that `layers` names (see :func:`repatlas.layers.select`). All ordered pairs of layers are rows.
     A measure that is not symmetric compares two networks in both directions.
@@ -91,7 +95,7 @@ def compare_networks(
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a table as Parquet, in one step and with the same bytes for the same content, and its
-    checksum beside it."""
+    checksum beside it. ResourceError when the disk is full."""
     with checked_file(path) as partial:
         pq.write_table(table.unify_dictionaries(), partial, compression="zstd")
 

@@ -39,7 +39,8 @@ class Centring(Enum):
 
 
 class Matrix(Protocol):
-    """A symmetric matrix of one layer's examples, as yet without centring.
+    """A symmetric matrix (n, n) of one layer's examples, as yet without centring, of features at
+    the scale at which :func:`repatlas.similarity.inputs.centre` gives them.
 
     `fitted` is what it found out from the data (a bandwidth), to be handed to the next visit;
     `state` says why there is no such matrix, or "".
@@ -64,7 +65,8 @@ MatrixOf = Callable[[Centred, Any], Matrix]
 @dataclass(frozen=True)
 class Sums:
     """Inner products of the centred matrices: ab (A, B), aa (A,), bb (B,), over all ordered pairs
-    of examples; and the layers' states."""
+    of examples, those of an example with itself for the centring GRETTON only; and the layers'
+    states. Features enter at unit scale, which their cosines do not see."""
 
     ab: np.ndarray
     aa: np.ndarray
@@ -84,7 +86,8 @@ def sums(
     """The inner products of all layers of `a` with all of `b` (None: with those of `a`).
 
     `matrix_of` makes a layer's matrix from its centred features, which are given to it as float64,
-    or as they came if `dtype` is None. DataError with fewer than 4 examples.
+    or as they came if `dtype` is None. The strips of all layers take `memory` bytes, of float64.
+    Errors as in :func:`repatlas.similarity.inputs.shared_examples`.
     """
     n = shared_examples(a, b)
     width = max(1, int(memory / 8 / n / (len(a) + len(b or ()))))
@@ -167,7 +170,7 @@ def _length(height: int, width: int, centring: Centring) -> int:
 
 
 class Linear:
-    """K = X X'."""
+    """K = X X', of centred features X (examples, features)."""
 
     fitted = None
     state = ""
@@ -190,7 +193,7 @@ class Linear:
 
 
 class Distances:
-    """D_ij = |x_i - x_j|, Euclidean."""
+    """D_ij = |x_i - x_j|, Euclidean, of features at unit scale."""
 
     fitted: float | None = None
     state = ""
@@ -213,7 +216,7 @@ class Distances:
         return self._last[1]
 
     def strip(self, start: int, stop: int) -> np.ndarray:
-        """Rows start:stop, columns start:, in the units of the features."""
+        """Rows start:stop, columns start:, of the distances."""
         return np.sqrt(self.squared(start, stop))
 
     def sums(self, strips: list[slice]) -> tuple[np.ndarray, np.ndarray]:
@@ -230,9 +233,10 @@ class Distances:
 class Rbf(Distances):
     """K_ij = exp(-|x_i - x_j|² / 2σ²).
 
-    σ is `bandwidth`, in the units of the features; or, where that is None, `median_fraction` times
-    the root of the median squared distance, over the pairs of examples or over all n² entries of
-    the matrix of distances (`median_of` "pairs" or "all").
+    σ is `bandwidth`, in the units of the features as they came; or, where that is None,
+    `median_fraction` times the root of the median squared distance, over the pairs of examples or
+    over all n² entries of the matrix of distances (`median_of` "pairs" or "all"). There is no such
+    matrix where that median is 0. Source: Kornblith et al. 2019, sec. 3.
     """
 
     def __init__(

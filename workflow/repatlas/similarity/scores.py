@@ -36,7 +36,8 @@ class Scores:
 
 
 def reasons(states_a: Sequence[str], states_b: Sequence[str]) -> np.ndarray:
-    """Reasons (A, B) for all pairs of layers in these states."""
+    """Reasons (A, B), text, why the pairs of layers in these states have no value; "" where both
+    layers' state is ""."""
     table = np.empty((len(states_a), len(states_b)), dtype=object)
     for i, a in enumerate(states_a):
         for j, b in enumerate(states_b):

@@ -70,7 +70,8 @@ def similarity_table(a: Any, b: Any = None, measure: str = "cka", **options: Any
 
 def compare_layers(a: Any, b: Any = None, measure: str = "cka", **options: Any) -> pd.DataFrame:
     """:func:`similarity_table` as a matrix: layers of `a` as rows, layers of `b` as columns, both
-    in their own order. `attrs` as there."""
+    in their own order. `attrs` and errors as there; ConfigError too where two layers of a side have
+    the same name."""
     table = similarity_table(a, b, measure, **options)
     rows, columns = table["layer_a"].unique(), table["layer_b"].unique()
     if len(rows) * len(columns) != len(table):

@@ -39,7 +39,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Answer:
-    """Where the block of plan number `plan` stands in a product, perhaps transposed."""
+    """Where the block of plan number `plan` stands in a product: in these `rows` and `columns`, in
+    the order of the plan's layers; `transposed`: of network b and a rather than a and b."""
 
     plan: int
     rows: np.ndarray
@@ -49,7 +50,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Product:
-    """Rows of the left stack times rows of the right one."""
+    """Rows of the left stack times rows of the right one (`rows`, `columns`, numbers of rows in
+    either); `symmetric`: both are the same rows of the same stack."""
 
     rows: Index
     columns: Index
@@ -261,7 +263,8 @@ def _in_range(values: np.ndarray, squares: np.ndarray) -> Stack:
 
 
 def multiply(left: Stack, right: Stack, product: Product, stretch: int) -> np.ndarray:
-    """Inner products (rows, columns) of packed Grams, float64."""
+    """The inner products (rows, columns), float64, of the packed Grams that a product names; not
+    finite where a Gram is not. `stretch` as in :class:`Tile`."""
     a = left.values[product.rows]
     b = a if product.symmetric else right.values[product.columns]
     with np.errstate(all="ignore"):
