@@ -29,6 +29,11 @@ def test_without_a_block_the_longest_run_is_one_layer():
     assert metrics.mean_similarity == pytest.approx(0.3)
 
 
+def test_one_layer_is_no_first_and_last():
+    assert np.isnan(block_metrics(np.ones((1, 1))).first_last)
+    assert block_metrics(planted(5, 0, 0)).first_last == 0.3
+
+
 def test_the_diagonal_plays_no_part():
     matrix = planted(8, 2, 6)
     other = matrix.copy()

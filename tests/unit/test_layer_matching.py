@@ -91,6 +91,13 @@ def test_table_over_pairs(grid):
     assert found.loc["cka", "chance"] == 0.5
 
 
+def test_a_pair_with_a_network_that_failed_is_not_counted(grid):
+    failed = np.full((2, 2), np.nan)
+    pairs = rows("cka", "r0", "r1", np.eye(2)) + rows("cka", "r0", "r2", failed)
+    found = layer_matching_table(grid, pd.DataFrame(pairs))
+    assert found[["n_pairs", "accuracy", "undefined"]].to_numpy().tolist() == [[1, 1, 0.5]]
+
+
 def test_an_asymmetric_measure_is_symmetrised_and_counted_once(grid):
     forth = np.array([[0.6, 0.5], [0.0, 0.6]])
     back = np.array([[0.6, 0.0], [0.9, 0.6]])

@@ -37,11 +37,11 @@ class BlockMetrics:
 
 def block_metrics(matrix: np.ndarray, threshold: float = THRESHOLD) -> BlockMetrics:
     """The metrics of a symmetric matrix (layers, layers) of a measure that is larger for layers
-    that are more alike. Its diagonal plays no part, unless there is one layer, first and last.
+    that are more alike. Its diagonal plays no part.
 
     A pair without a value (NaN) never counts as similar. Where no pair has one, fraction_above and
-    mean_similarity are NaN, and the longest run is the first layer. Of several longest ranges the
-    first is given.
+    mean_similarity are NaN, and the longest run is the first layer; first_last is NaN where there
+    is one layer. Of several longest ranges the first is given.
     """
     n = len(matrix)
     values = matrix[np.triu_indices(n, 1)]
@@ -57,7 +57,7 @@ def block_metrics(matrix: np.ndarray, threshold: float = THRESHOLD) -> BlockMetr
         run_start=start + 1,
         run_end=start + length,
         mean_similarity=float(defined.mean()) if len(defined) else float("nan"),
-        first_last=float(matrix[0, -1]),
+        first_last=float(matrix[0, -1]) if n > 1 else float("nan"),
     )
 
 

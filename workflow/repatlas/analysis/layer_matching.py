@@ -106,9 +106,10 @@ def layer_matching_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
     """One row a group and measure, best first: share of layers whose best match in a network of
     another seed is the same layer.
 
-    `table` as for :func:`pair_matrices`. n_pairs of networks, n_layers compared; accuracy, its mean
-    over pairs; accuracy_sd over pairs (they share networks, so it is no standard error); chance,
-    that of guessing; undefined, the share of layers without any value, which count in no direction.
+    `table` as for :func:`pair_matrices`. n_pairs of networks that have an accuracy, n_layers
+    compared; accuracy, its mean over pairs; accuracy_sd over pairs (they share networks, so it is
+    no standard error); chance, that of guessing; undefined, the share of layers without any value,
+    which count in no direction, over all pairs, also those with a network that failed.
     """
     rows = []
     for measure, group, frame in pair_matrices(table):
@@ -128,7 +129,7 @@ def layer_matching_table(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=[*grid.groups().columns, "measure", *columns])
     found = pd.DataFrame(rows).groupby(["group", "measure"], sort=False)
     result = found.agg(
-        n_pairs=("accuracy", "size"),
+        n_pairs=("accuracy", "count"),
         n_layers=("layers", "first"),
         accuracy=("accuracy", "mean"),
         accuracy_sd=("accuracy", "std"),

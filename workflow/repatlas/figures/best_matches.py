@@ -49,7 +49,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         f"{FIGURES['best_matches'].title}: {labels.layer_words(settings['layers'])}, matched by "
         f"{labels.measure(measure)} on {labels.probes(done)}.",
         "Relative depth: 0 the first, 1 the last tapped layer; dotted: the same relative depth.",
-        f"Points: means over {_span(data)} ordered pairs of networks; bars: standard deviation.",
+        f"Points: means over {_span(data)} of networks; bars: standard deviation.",
         f"n = {labels.count(int(shown), 'network')}.",
         f"{len(chosen)} of {labels.count(total, 'pair')} of architectures are shown."
         if len(chosen) < total
@@ -78,9 +78,11 @@ def _matches(results: StudyResults, done: pd.DataFrame, measure: str, kind: str)
 
 
 def _span(data: pd.DataFrame) -> str:
-    """How many ordered pairs of networks the points are means over."""
+    """How many ordered pairs of networks the points are means over, in words."""
     counts = sorted(set(data["n"].astype(int)))
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    if counts == [1]:
+        return "1 ordered pair"
+    return f"{counts[0]}{f' to {counts[-1]}' if len(counts) > 1 else ''} ordered pairs"
 
 
 def _figure(pairs: Sequence[Pair], frames: Sequence[pd.DataFrame], measure: str) -> Figure:
