@@ -12,9 +12,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, heatmap, labels
+from repatlas.figures import choice, heatmap
 from repatlas.figures.pairs import choose
 from repatlas.figures.style import DOUBLE, GREY, Drawing, Sheet
 from repatlas.results import StudyResults

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, frozen, labels
+from repatlas.figures import choice, frozen
 from repatlas.figures.style import DOUBLE, Drawing, Sheet
 from repatlas.results import StudyResults
 

@@ -11,9 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError, StoreError
-from repatlas.figures import choice, heatmap, labels, lines
+from repatlas.figures import choice, heatmap, lines
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet
 from repatlas.results import StudyResults

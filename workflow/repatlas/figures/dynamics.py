@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, heatmap, labels
+from repatlas.figures import choice, heatmap
 from repatlas.figures.heatmap import Panel
 from repatlas.figures.style import DOUBLE, Drawing, Sheet
 from repatlas.layers import Layer, select_present

@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES, INTERVENTIONS, chosen_measure
 from repatlas.errors import DataError
-from repatlas.figures import choice, labels, lines, over_grid
+from repatlas.figures import choice, lines, over_grid
 from repatlas.figures.style import GREY, Drawing, ordered
 from repatlas.results import StudyResults
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, labels, lines
+from repatlas.figures import choice, lines
 from repatlas.figures.style import GREY, SINGLE, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults
 

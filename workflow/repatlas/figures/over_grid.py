@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from repatlas.figures import choice, labels, lines
+from repatlas import labels
+from repatlas.figures import choice, lines
 from repatlas.figures.style import markers, ordered
 from repatlas.results import StudyResults
 
