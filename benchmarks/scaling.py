@@ -18,7 +18,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from harness.report import machine  # noqa: E402
 from harness.script import PUBLISHED  # noqa: E402
 from repatlas.costs import rates as shipped  # noqa: E402
-from scaling_cases import networks, report, start, stores  # noqa: E402
+from scaling_cases import analyses, networks, report, start, stores  # noqa: E402
 from scaling_cases.growth import Growth  # noqa: E402
 from scaling_cases.sizes import FULL, SMALL, Sizes  # noqa: E402
 
@@ -53,6 +53,7 @@ def measure(sizes: Sizes, rounds: int) -> tuple[list[Growth], dict[str, float]]:
         stores.measure_extraction(sizes, rounds, rates),
         stores.measure_comparison(sizes, rounds),
         networks.memory(sizes),
+        analyses.measure(sizes, rounds),
     ):
         growths += part[0]
         rates |= part[1]

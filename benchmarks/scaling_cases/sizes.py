@@ -14,7 +14,9 @@ class Sizes:
     probe_sizes: batches of a probe set and images a batch, for the smallest network; layers,
     stored, batches: of networks that are compared, how many networks, and batches of each, where
     the others have their first size; compared: examples a batch of these; weighed: networks
-    whose memory is measured.
+    whose memory is measured; features: of a layer in the parts of analyses; learnt: images of a
+    linear probe in closed form; seeds, tested: networks of each of two architectures whose
+    predictions are compared, and test images.
     """
 
     networks: tuple[Network, ...]
@@ -29,6 +31,10 @@ class Sizes:
     stored: tuple[int, ...]
     batches: tuple[int, ...]
     compared: int
+    features: tuple[int, ...]
+    learnt: int
+    seeds: tuple[int, ...]
+    tested: int
 
 
 FULL = Sizes(
@@ -64,6 +70,10 @@ FULL = Sizes(
     stored=(2, 4, 8, 16),
     batches=(1, 2, 4, 8),
     compared=256,
+    features=(2048, 4096, 16_384),
+    learnt=2048,
+    seeds=(5, 20, 80),
+    tested=10_000,
 )
 SMALL = Sizes(
     networks=((8, 0.5, 8), (8, 0.5, 16), (14, 0.5, 16), (8, 1, 16)),
@@ -78,4 +88,8 @@ SMALL = Sizes(
     stored=(2, 3),
     batches=(1, 2),
     compared=16,
+    features=(64, 128),
+    learnt=40,
+    seeds=(4, 6),
+    tested=100,
 )

@@ -56,7 +56,7 @@ def make_study(
     for f, net, d, w, x, s in itertools.product(
         fractions, architectures, depths, widths, values, seeds
     ):
-        stem = f"digits-{net}-d{d}-w{w:g}-f{f:g}" + (f"-x{x:g}" if extra else "")
+        stem = f"digits-{net}-d{d}-w{w:g}-f{f:g}" + (f"-x{x}" if extra else "")
         ok = (d, w, s) not in diverged
         accuracy = 0.9 + 0.01 * np.log2(w) + 0.001 * d + 0.002 * s - 0.1 * (1 - f)
         rows.append(

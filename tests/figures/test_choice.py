@@ -1,9 +1,10 @@
 """What a figure shows of a study, and what it says about the rest."""
 
 import pytest
+from repatlas import labels
 from repatlas.catalogue import FIGURES, figure_settings
 from repatlas.errors import ConfigError, DataError
-from repatlas.figures import _DRAW, choice, labels
+from repatlas.figures import _DRAW, choice
 
 
 def arranged(study, axis, rows=4, columns=6):

@@ -1,5 +1,7 @@
 """Figures of numbers over the grid and over training."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -147,6 +149,33 @@ def test_a_study_of_another_axis_is_drawn_along_it(study_of):
     drawing = draw("across_seeds", study)
     names = {text.get_text() for text in drawing.figure.texts}
     assert names == {f"ResNet-8, width 1, learning rate {v}" for v in ("0.01", "0.1")}
+
+
+def test_what_has_no_order_is_not_joined(study_of):
+    names = ("he_normal", "glorot_uniform")
+    settings = {"architectures": ("resnet", "cnn"), "extra": ("init", names), "across": "none"}
+    drawing = draw("accuracy", study_of(depths=(8,), widths=(1.0,), seeds=range(5), **settings))
+    (ax,) = panels(drawing)
+    assert all(line.get_linestyle() == "None" for line in ax.lines)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["CNN", "ResNet"]
+    assert ax.get_xlim() == (-0.5, 1.5)
+    means = [line.get_xdata() for line in ax.lines[1::2]]
+    np.testing.assert_allclose(means, [[-0.0625, 0.9375], [0.0625, 1.0625]])
+    bars = [[bar[0, 0] for bar in own.get_segments()] for own in ax.collections]
+    np.testing.assert_allclose(bars, means)
+
+
+def test_long_names_of_categories_stand_upright(study_of):
+    names = ("he_normal", "he_uniform", "lecun_normal", "orthogonal", "truncated", "zeros")
+    study = study_of(depths=(8,), widths=(1.0,), extra=("init", names), across="none")
+    drawing = draw("accuracy", study)
+    (ax,) = panels(drawing)
+    assert [t.get_text() for t in ax.get_xticklabels()] == sorted(names)
+    drawing.figure.draw_without_rendering()
+    boxes = [t.get_window_extent() for t in ax.get_xticklabels()]
+    assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+    title = ax.xaxis.label.get_window_extent()
+    assert min(box.y0 for box in boxes) > title.y1 > title.y0 > 0
 
 
 def test_positions_along_an_axis():

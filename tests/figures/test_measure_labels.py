@@ -2,9 +2,10 @@
 
 import pandas as pd
 import pytest
+from repatlas import labels
 from repatlas.catalogue import MEASURES, chosen_measure, measure_label, measure_name
 from repatlas.errors import StoreError
-from repatlas.figures import draw, labels
+from repatlas.figures import draw
 from repatlas.results import load_study
 
 LABEL = "svcca(keep=0.9)"

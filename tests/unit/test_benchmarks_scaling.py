@@ -8,7 +8,7 @@ import pytest
 from repatlas.costs import rates as shipped
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-from scaling_cases import networks, report, stores
+from scaling_cases import analyses, networks, report, stores
 from scaling_cases.growth import Growth, fit, slope
 from scaling_cases.sizes import SMALL
 
@@ -38,7 +38,11 @@ def test_growth_is_a_slope_on_logarithmic_axes():
 @pytest.fixture(scope="module")
 def outcome():
     growths, rates = networks.measure(SMALL, 1)
-    for part in (stores.measure_extraction(SMALL, 1, rates), stores.measure_comparison(SMALL, 1)):
+    for part in (
+        stores.measure_extraction(SMALL, 1, rates),
+        stores.measure_comparison(SMALL, 1),
+        analyses.measure(SMALL, 1),
+    ):
         growths += part[0]
         rates |= part[1]
     return growths, rates
@@ -50,6 +54,10 @@ def test_every_step_is_measured_along_every_size(outcome, tmp_path):
     assert {("training step", "depth"), ("training step", "width")} <= measured
     assert {("epoch of training", "images"), ("reading out", "probe images")} <= measured
     assert {("comparing", by) for by in ("layers", "networks", "probe batches")} <= measured
+    assert {
+        ("two passes of block Lanczos", "features"),
+        ("first components", "batch size"),
+    } <= measured
     for growth in growths:
         assert len(growth.sizes) == len(growth.measured) == len(growth.expected) > 1
         assert min(growth.measured) > 0

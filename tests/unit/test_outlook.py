@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,37 @@ def test_only_what_is_missing_counts(study, tmp_path):
     assert "1.0 TB are free" in text
 
 
+def test_analyses_have_their_time_and_those_without_are_named(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("def counted(study):\n    return None\n")
+    monkeypatch.chdir(tmp_path)
+    names = ["block_deletion", "linear_probes", "mine.py:counted"]
+    study = Study({**CONFIG, "analyses": names})
+    made = {f"results/{study.artifact('linear_probes', r.name)}" for r in study.runs[:3]}
+    made |= {f"results/{study.artifact('block_deletion', r.name)}" for r in study.runs}
+    lines = outlook(study, machine(tmp_path, 1), made.__contains__)
+    text = "\n".join(lines)
+    assert "to analyse    0 of 4 networks: block_deletion\n" in text
+    one = next(c.seconds for c in costs(study) if c.rule == "linear_probes")
+    shown = re.search(r"to analyse    1 of 4 networks: linear_probes, (\d+) s of one core", text)
+    assert one / 2 < int(shown[1]) < 2 * one
+    assert "without the analysis counted: their time is not known" in text
+    without = outlook(Study(CONFIG), machine(tmp_path, 1), lambda path: False)
+    every = outlook(study, machine(tmp_path, 1), lambda path: False)
+    assert seconds(every) > seconds(without) + 4 * one
+    own = "results/studies/plan/tables/counted.csv"
+    done = outlook(study, machine(tmp_path, 1), lambda path: path != own)
+    assert "Everything is there." not in done
+
+
+def test_what_is_made_from_stores_takes_a_core_beside_gpus(tmp_path):
+    study = Study({**CONFIG, "analyses": ["cka_without_pc1", "block_deletion"]})
+    lines = outlook(study, Machine(tmp_path, "cuda", 1, 10**12), lambda path: False)
+    units = {line.split()[-1] for line in lines if "to analyse" in line}
+    (without,) = [line for line in lines if "cka_without_pc1" in line]
+    assert without.endswith("of one core")
+    assert units == {"core", "GPU"}
+
+
 def test_nothing_to_do_is_said(study, tmp_path):
     assert outlook(study, machine(tmp_path), lambda path: True)[-1] == "Everything is there."
 
@@ -83,9 +116,7 @@ def test_the_command_prints_and_makes_nothing(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_it_imports_no_torch():
-    import subprocess
-    import sys
-
-    code = "import repatlas.costs.outlook, sys; sys.exit('torch' in sys.modules)"
+def test_it_imports_nothing_heavy_and_no_more_does_the_report():
+    code = "import repatlas.costs.outlook, repatlas.report.pages, sys; "
+    code += "sys.exit(bool({'torch', 'matplotlib'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

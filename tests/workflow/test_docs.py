@@ -25,6 +25,7 @@ pytestmark = pytest.mark.xdist_group("workflow")
 
 PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "workflow/README.md"]
 PAGES += ["results/README.md", "benchmarks/README.md"]
+PAGES += [f"config/{name}.md" for name in ("CLUSTER", "RECOVERY", "EXTENDING", "SCALE")]
 BLOCK = re.compile(
     r"(?:<!-- not run here(?P<marks>:[^>]*)? (?P<marked>-->)\n)?"
     r"```(?:bash|sh|shell|console)\n(?P<text>.*?)```",
@@ -116,6 +117,26 @@ def test_own_images_become_a_heat_map(copy):
     study = copy / "results/studies/birds"
     assert (study / "figures/within_by_depth.png").stat().st_size > 10_000
     assert (study / "report.html").exists()
+
+
+def test_what_marked_commands_name_is_there():
+    """Targets of make, scripts, and files of the repository."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = set()
+    for page in PAGES:
+        for command, marked in commands(page):
+            words = shlex.split(command, comments=True)
+            if not marked:
+                continue
+            if words[0] == "make":
+                wanted = {word for word in words[1:] if "=" not in word}
+                assert wanted <= targets, f"{page}: {command}"
+                named |= wanted
+            for path in re.findall(r"\b(?:benchmarks|config|envs|workflow)/[\w./-]+", command):
+                assert (ROOT / path).exists(), f"{page}: {command}"
+                named.add(path)
+    assert {"setup-slurm", "config/studies/smoke.yaml", "workflow/profiles/slurm"} <= named
 
 
 def test_pages_that_are_linked_are_there():

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repatlas.catalogue import ANALYSES
+from repatlas.costs.analyses import OF_GRAMS, OWN, TABLES
+from repatlas.costs.job import Cost
 from repatlas.costs.measured import slowness
-from repatlas.costs.plan import Cost, costs
+from repatlas.costs.plan import costs
 from repatlas.costs.rates import rate
 from repatlas.durations import spoken
 from repatlas.hardware import cuda_devices, free_disk, usable_cores
@@ -44,11 +46,7 @@ def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list
     count = Counter(job.rule for job in to_do)
     pairs = {tile.name: len(tile.pairs) for tile in study.tiles}
     compare = sum(pairs[job.job] for job in to_do if job.rule == "similarity")
-    analyses = {
-        name: sum(not made(f"results/{study.artifact(name, run)}") for run in study.analysed(name))
-        for name in study.analyses
-        if ANALYSES[name].artifact
-    }
+    factor, earlier = slowness(machine.results, machine.device)
     figures = sum(not made(f"results/studies/{study.name}/figures/{f}.png") for f in study.figures)
     title = f": {study.settings.title}" if study.settings.title else ""
     lines = [f"Study {study.name}{title}"]
@@ -63,14 +61,18 @@ def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list
         f"  to compare    {compare} of {n_pairs} pairs of networks, in "
         f"{count['similarity']} of {len(study.tiles)} jobs",
     ]
-    lines += [
-        f"  to analyse    {n} of {len(study.analysed(name))} networks: {name}"
-        for name, n in analyses.items()
-    ]
+    for name in study.analyses:
+        if ANALYSES[name].artifact:
+            seconds = factor * sum(job.seconds or 0 for job in to_do if job.rule == name)
+            unit = "core" if name in OF_GRAMS else _unit(machine)
+            time = f", {spoken(seconds)} of one {unit}" if count[name] else ""
+            of = len(study.analysed(name))
+            lines.append(f"  to analyse    {count[name]} of {of} networks: {name}{time}")
     lines.append(f"  to draw       {figures} of {len(study.figures)} figures, and their tables")
-    if not (to_do or figures or any(analyses.values())):
+    if not (to_do or figures):
         return [*lines, "Everything is there."]
-    return [*lines, *_time(to_do, figures, analyses, machine), *_disk(to_do, study, machine)]
+    lines += _time(to_do, figures, machine, factor, earlier)
+    return [*lines, *_disk(to_do, study, machine)]
 
 
 def _targets(study: Study) -> dict[tuple[str, str], str]:
@@ -81,29 +83,44 @@ def _targets(study: Study) -> dict[tuple[str, str], str]:
         found["extract", name] = f"results/grams/{name}--{probe.id}.manifest.json"
     for tile in study.tiles:
         found["similarity", tile.name] = f"results/similarity/{tile.measure}/{tile.name}.parquet"
+    tables = f"results/studies/{study.name}/tables"
+    for name in study.analyses:
+        for run in study.analysed(name) if ANALYSES[name].artifact else ():
+            found[name, run] = f"results/{study.artifact(name, run)}"
+        found[name + TABLES, study.name] = f"{tables}/{ANALYSES[name].tables[0]}"
+    for name in study.own_analyses:
+        found[OWN, name] = f"{tables}/{name}.csv"
     return found
 
 
-def _time(to_do: list[Cost], figures: int, analyses: dict[str, int], machine: Machine) -> list[str]:
-    factor, earlier = slowness(machine.results, machine.device)
+def _time(
+    to_do: list[Cost], figures: int, machine: Machine, factor: float, earlier: int
+) -> list[str]:
+    """What it takes, `factor` times as long as the laws say by so many `earlier` trainings."""
     known = [job.seconds * factor for job in to_do if job.seconds is not None]
-    # Figures and tables take about what it takes to start.
+    # A figure takes about what it takes to start.
     known += [rate("cpu_start")] * figures
     seconds = max(sum(known) / machine.slots, max(known, default=0.0))
-    where = f"{machine.slots} {'GPU' if machine.device == 'cuda' else 'core'}"
-    where += "s" if machine.slots > 1 else ""
+    where = f"{machine.slots} {_unit(machine)}{'s' if machine.slots > 1 else ''}"
     by = (
         f"by {earlier} earlier {'trainings' if earlier > 1 else 'training'} here"
         if earlier
         else "by the rates that come with repatlas, no training was measured here yet"
     )
     lines = [f"  time          about {spoken(seconds)} on {where}, {by}"]
-    unknown = sum(job.seconds is None for job in to_do)
-    without = [f"{unknown} comparisons by measures of activations"] if unknown else []
-    without += ["analyses"] if any(analyses.values()) else []
+    unknown = [job for job in to_do if job.seconds is None]
+    own = [job.job for job in unknown if job.rule == OWN]
+    others = len(unknown) - len(own)
+    without = [f"{others} comparisons by measures of activations"] if others else []
+    if own:
+        without.append(f"{'analyses' if own[1:] else 'the analysis'} {', '.join(own)}")
     if without:
         lines.append(f"                without {' and '.join(without)}: their time is not known")
     return lines
+
+
+def _unit(machine: Machine) -> str:
+    return "GPU" if machine.device == "cuda" else "core"
 
 
 def _disk(to_do: list[Cost], study: Study, machine: Machine) -> list[str]:

@@ -1,12 +1,13 @@
 """The expected cost of a study, by kind of job."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from repatlas.costs import laws
+from repatlas.costs.analyses import analysis_costs
+from repatlas.costs.job import Cost
 from repatlas.costs.rates import rate
-from repatlas.costs.workload import Workload, workload
+from repatlas.costs.workload import Workload, images, workload
 from repatlas.data.content import Description
 from repatlas.layers import select_present
 from repatlas.study.comparisons import Tile
@@ -18,25 +19,13 @@ from repatlas.trajectory import planned_steps
 BATCH = 250  # images of a test's batch
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one job is expected to take; None where no law is known for it.
-
-    seconds: on one thread, or on one GPU; memory: bytes at its peak; disk: bytes that stay.
-    """
-
-    rule: str
-    job: str
-    seconds: float | None
-    memory: float | None
-    disk: float
-
-
 def costs(study: Study, device: str = "cpu") -> Iterator[Cost]:
-    """The jobs of a study that cost more than seconds: training or loading, reading out, comparing.
+    """The jobs of a study that cost more than seconds: training or loading, reading out, comparing,
+    analysing.
 
-    `device`: "cpu" (one thread a job) or "cuda" (one GPU a job that computes with torch). Analyses,
-    tables and figures are not among them. A measure of activations has no known time.
+    `device`: "cpu" (one thread a job) or "cuda" (one GPU a job that computes with torch). Figures,
+    and tables other than those of analyses, are not among them. A measure of activations and an
+    analysis of the user's own have no known time.
     """
     works = {run.name: _workload(study, run) for run in study.runs}
     for run in study.runs:
@@ -48,6 +37,7 @@ def costs(study: Study, device: str = "cpu") -> Iterator[Cost]:
         yield _read_out(study, run, works[run.name], device)
     for tile in study.tiles:
         yield _comparison(study, tile, works)
+    yield from analysis_costs(study, works, device)
 
 
 def _workload(study: Study, run: Run) -> Workload:
@@ -69,10 +59,7 @@ def training(
     the network, which for a built-in one follows from the spec."""
     work = work or workload(spec["model"], data.shape, len(data.classes))
     settings = spec["training"]
-    train = round(spec["data"]["fraction"] * data.n_train)
-    test = data.n_test
-    if spec["data"]["evaluate_on"] == "held_out":
-        test = min(10_000, data.n_train - train)
+    train, test = images(spec, data)
     batch, epochs = settings["batch_size"], settings["epochs"]
     steps = train // batch
     # Every so many epochs, after the last one, and once more for the record.
@@ -81,14 +68,14 @@ def training(
     channels, height, width = data.shape
     pad = 2 * settings["crop_padding"]
     # The images with their margin, and the pages of the whole data set's files that were read.
-    images = train * channels * (height + pad) * (width + pad)
-    images += (data.n_train + data.n_test) * channels * height * width
+    held = train * channels * (height + pad) * (width + pad)
+    held += (data.n_train + data.n_test) * channels * height * width
     saved = 1 + len(planned_steps(settings.get("checkpoints"), steps))
     return Cost(
         "train",
         name,
         seconds,
-        laws.train_bytes(work, batch, images),
+        laws.train_bytes(work, batch, held),
         saved * laws.checkpoint_bytes(work) + test * len(data.classes) * laws.FLOAT,
     )
 

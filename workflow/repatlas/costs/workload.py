@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from repatlas.data.content import Description
 from repatlas.layers import Layer, layers_of
 from repatlas.study.needs import features
 
@@ -55,3 +57,11 @@ def workload(model: Mapping, shape: tuple[int, int, int], n_classes: int) -> Wor
     sizes[-1] = n_classes
     sizes[0] = shape[0] * shape[1] * shape[2]
     return Workload(tuple(layers), tuple(sizes), macs, parameters, statistics)
+
+
+def images(spec: Mapping[str, Any], data: Description) -> tuple[int, int]:
+    """How many images a network learns from, and how many test it; `data` describes its data."""
+    train = round(spec["data"]["fraction"] * data.n_train)
+    if spec["data"]["evaluate_on"] == "held_out":
+        return train, min(10_000, data.n_train - train)
+    return train, data.n_test

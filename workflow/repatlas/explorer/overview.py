@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
+from repatlas import labels
 from repatlas.catalogue import is_directed, measure_name
 from repatlas.explorer.networks import optional
 from repatlas.explorer.pieces import columns
-from repatlas.figures import choice, heatmap, labels
+from repatlas.figures import choice, heatmap
 from repatlas.naming import slug
 from repatlas.results import StudyResults
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, labels, lines, over_grid
+from repatlas.figures import choice, lines, over_grid
 from repatlas.figures.style import Drawing
 from repatlas.results import StudyResults
 

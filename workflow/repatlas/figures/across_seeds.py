@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, heatmap, labels, lines
+from repatlas.figures import choice, heatmap, lines
 from repatlas.figures.heatmap import Panel
 from repatlas.figures.style import DOUBLE, SINGLE, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults, as_matrix

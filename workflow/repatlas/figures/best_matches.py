@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, heatmap, labels
+from repatlas.figures import choice, heatmap
 from repatlas.figures.pairs import Pair, choose
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import GREY, Drawing

@@ -12,8 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, frozen, labels
+from repatlas.figures import choice, frozen
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import Drawing
 from repatlas.results import StudyResults

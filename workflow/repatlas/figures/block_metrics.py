@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES, chosen_measure
 from repatlas.errors import DataError
-from repatlas.figures import choice, labels, lines, over_grid
+from repatlas.figures import choice, lines, over_grid
 from repatlas.figures.style import Drawing
 from repatlas.results import StudyResults
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from repatlas import labels
 from repatlas.catalogue import chosen_measure
 from repatlas.errors import ConfigError, DataError
-from repatlas.figures import labels
 from repatlas.results import StudyResults
 
 _PREFERRED = ("depth", "width", "fraction")

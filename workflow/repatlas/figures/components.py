@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError, StoreError
-from repatlas.figures import choice, heatmap, labels, lines
+from repatlas.figures import choice, heatmap, lines
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import GREY, Drawing

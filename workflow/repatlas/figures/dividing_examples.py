@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, labels
+from repatlas.figures import choice
 from repatlas.figures.images import draw_image
 from repatlas.figures.pairs import Pair
 from repatlas.figures.prediction_pairs import rows_of, select_pairs

@@ -12,9 +12,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, heatmap, labels
+from repatlas.figures import choice, heatmap
 from repatlas.figures.components import networks, title
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.rows import Margins, Rows

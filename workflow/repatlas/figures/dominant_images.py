@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, labels
+from repatlas.figures import choice
 from repatlas.figures.components import networks, title
 from repatlas.figures.images import draw_image
 from repatlas.figures.style import DOUBLE, Drawing, Sheet

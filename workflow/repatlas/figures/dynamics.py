@@ -15,9 +15,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, heatmap, labels
+from repatlas.figures import choice, heatmap
 from repatlas.figures.heatmap import Panel
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import Drawing

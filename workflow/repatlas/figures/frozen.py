@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from repatlas import labels
 from repatlas.errors import DataError
-from repatlas.figures import choice, labels
+from repatlas.figures import choice
 from repatlas.figures.style import GREY, markers, ordered
 from repatlas.results import StudyResults
 

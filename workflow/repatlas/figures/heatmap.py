@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from repatlas.figures import labels
+from repatlas import labels
 from repatlas.figures.style import DOUBLE, GREY, SINGLE, Sheet
 
 BOX = "#2fd4ff"  # in magma's complement, so that it shows on dark and light

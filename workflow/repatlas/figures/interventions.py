@@ -12,14 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES, INTERVENTIONS, chosen_measure
 from repatlas.errors import DataError
-from repatlas.figures import choice, labels, lines, over_grid
+from repatlas.figures import choice, lines, over_grid
 from repatlas.figures.style import GREY, Drawing, ordered
 from repatlas.results import StudyResults
 
 _NONE = "none"
-_LETTER = 0.05  # width of a letter of a tick's label, inches
 _WORDS = {
     "pc_penalty": "PC penalty {:g}",
     "colour_jitter": "colour jitter {:g}",
@@ -80,7 +80,7 @@ def _figure(
                 ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
             else:
                 lines.percent(ax)
-    _name_conditions(figure, panels, order)
+    over_grid.name_places(figure, panels, order)
     return figure
 
 
@@ -160,22 +160,3 @@ def _draw(ax: Axes, data: pd.DataFrame, order: Sequence[str]) -> None:
         if condition == _NONE and len(means):
             ax.axhline(means["value"].iloc[0], color=GREY, lw=0.6, ls=":", zorder=0)
     ax.set_xlim(-0.5, len(order) - 0.5)
-
-
-def _name_conditions(figure: Figure, panels: Sequence[Sequence[Axes]], order: list[str]) -> None:
-    """Write the conditions below the panels: upright, with room made for it, where they are too
-    long to stand side by side."""
-    width, height = figure.get_size_inches()
-    longest = max(len(line) for text in order for line in text.split("\n"))
-    each = width * panels[0][0].get_position().width / len(order)
-    upright = longest * _LETTER > each
-    for row in panels:
-        for ax in row:
-            ax.set_xticks(range(len(order)), order, rotation=90 if upright else 0)
-    more = max(longest * _LETTER - 0.25, 0) if upright else 0
-    places = [[ax.get_position() for ax in row] for row in panels]
-    figure.set_size_inches(width, height + more)
-    for row, boxes in zip(panels, places, strict=True):
-        for ax, box in zip(row, boxes, strict=True):
-            bottom, tall = box.y0 * height + more, box.height * height
-            ax.set_position((box.x0, bottom / (height + more), box.width, tall / (height + more)))

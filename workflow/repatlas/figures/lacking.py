@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from repatlas.figures.labels import MAY_LACK
+from repatlas.labels import MAY_LACK
 from repatlas.results import StudyResults
 
 

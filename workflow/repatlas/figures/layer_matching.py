@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, labels, lines
+from repatlas.figures import choice, lines
 from repatlas.figures.style import GREY, SINGLE, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults
 

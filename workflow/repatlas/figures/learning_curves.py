@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, labels, lines, over_grid
+from repatlas.figures import choice, lines, over_grid
 from repatlas.figures.style import Drawing, ordered
 from repatlas.results import StudyResults
 

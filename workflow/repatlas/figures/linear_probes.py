@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, frozen, labels, lines
+from repatlas.figures import choice, frozen, lines
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import GREY, Drawing
 from repatlas.results import StudyResults

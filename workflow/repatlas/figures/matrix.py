@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from repatlas.figures import heatmap, labels
+from repatlas import labels
+from repatlas.figures import heatmap
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.style import Drawing
 

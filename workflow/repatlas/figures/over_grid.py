@@ -1,6 +1,7 @@
-"""A number over the grid: a dot a network, their mean with its interval, joined along one axis."""
+"""A number over the grid: a dot a network, their mean with its interval, joined along an axis that
+has an order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -10,9 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from repatlas.figures import choice, labels, lines
+from repatlas import labels
+from repatlas.figures import choice, lines
 from repatlas.figures.style import markers, ordered
 from repatlas.results import StudyResults
+
+_LETTER, _LABEL = 0.05, 0.15  # width of a letter of a tick's label, height of an axis's, inches
 
 
 class Facet(NamedTuple):
@@ -101,10 +105,15 @@ def tidy(
     return pd.concat([points, means], ignore_index=True)
 
 
+def is_ordered(values: Iterable[Any]) -> bool:
+    """Whether an axis has an order: of numbers, not of texts or of what is on or off."""
+    return all(isinstance(v, Real) and not isinstance(v, bool) for v in values)
+
+
 def positions(axis: str, values: Sequence[Any]) -> dict[Any, float]:
     """Where values stand along an axis: depth as it is, other numbers by ratio, texts in order."""
     values = sorted(values)
-    if not all(not isinstance(v, bool) and isinstance(v, Real) and float(v) > 0 for v in values):
+    if not is_ordered(values) or not all(float(v) > 0 for v in values):
         return {v: float(k) for k, v in enumerate(values)}
     return {v: float(v) if axis == "depth" else float(np.log2(v)) for v in values}
 
@@ -113,22 +122,26 @@ def draw(
     ax: Axes, data: pd.DataFrame, roles: Roles, values: Sequence[Any], texts: Mapping[Any, str]
 ) -> list[tuple]:
     """Draw one metric of one facet. `data` as from :func:`tidy`; `values` are all values of x in
-    the figure, `texts` all that have a colour, with their labels (see :func:`colour_texts`).
+    the figure, `texts` all that have a colour, with their labels (see :func:`colour_texts`). Means
+    are joined where x has an order.
 
     Returns the ends of the lines that reach the last x, (value, text, colour), for
     `lines.label_ends`; the others are labelled where they end.
     """
     at = positions(roles.x, values)
-    span = max(at.values()) - min(at.values()) or 1.0
+    span, joined = max(at.values()) - min(at.values()) or 1.0, is_ordered(values)
+    # Without a line to follow, colours stand beside each other in the place of their value.
+    step = 0.018 * span if joined else 0.5 / max(len(texts), 4)
     ends = []
     style = zip(texts, ordered(len(texts)), markers(len(texts)), strict=True)
     for k, (level, colour, marker) in enumerate(style):
         own = data if level is None else data[data[roles.colour] == level]
         # Side by side, so that what shares an x does not lie on top of each other.
-        shift = (k - (len(texts) - 1) / 2) * 0.018 * span
+        shift = (k - (len(texts) - 1) / 2) * step
         means = own[own["series"] == "mean"].sort_values(roles.x)
         places = {value: place + shift for value, place in at.items()}
-        _draw_colour(ax, own[own["series"] == "network"], means, roles.x, places, (colour, marker))
+        look = {"color": colour, "marker": marker, "ls": "-" if joined else ""}
+        _draw_colour(ax, own[own["series"] == "network"], means, roles.x, places, look)
         last = means[means["value"].notna()].tail(1)
         if level is None or last.empty:
             continue
@@ -145,7 +158,7 @@ def draw(
             text.set_path_effects([withStroke(linewidth=2, foreground="white")])
     shown = _apart(at, span)
     ax.set_xticks([at[v] for v in shown], [labels.tick(roles.x, v) for v in shown])
-    margin = 0.06 * span
+    margin = 0.06 * span if joined else 0.5
     ax.set_xlim(min(at.values()) - margin, max(at.values()) + margin)
     return ends
 
@@ -156,10 +169,11 @@ def _draw_colour(
     means: pd.DataFrame,
     x_axis: str,
     places: Mapping[Any, float],
-    look: tuple[tuple, str],
+    look: Mapping[str, Any],
 ) -> None:
-    """Single networks as dots, their means joined by a line, and the means' intervals."""
-    colour, marker = look
+    """Single networks as dots, their means, and the means' intervals; `look`: colour, marker and
+    line of the means."""
+    colour = look["color"]
     ax.plot(
         points[x_axis].map(places),
         points["value"],
@@ -172,7 +186,7 @@ def _draw_colour(
         clip_on=False,
     )
     x = means[x_axis].map(places)
-    ax.plot(x, means["value"], marker=marker, ms=3.6, lw=0.9, color=colour, clip_on=False)
+    ax.plot(x, means["value"], ms=3.6, lw=0.9, **look, clip_on=False)
     known = means["low"].notna().to_numpy()
     ax.vlines(x[known], means["low"][known], means["high"][known], color=colour, lw=0.9)
 
@@ -186,6 +200,27 @@ def _apart(at: Mapping[Any, float], span: float) -> list[Any]:
         if free and (value == last or at[last] - place >= 0.07 * span):
             shown.append(value)
     return shown
+
+
+def name_places(figure: Figure, panels: Sequence[Sequence[Axes]], names: Sequence[str]) -> None:
+    """Write what stands at 0, 1, ... below the panels: upright, with room made for it, where it is
+    too long to stand side by side."""
+    width, height = figure.get_size_inches()
+    longest = max(len(line) for text in names for line in text.split("\n"))
+    each = width * panels[0][0].get_position().width / len(names)
+    upright = longest * _LETTER > each
+    for row in panels:
+        for ax in row:
+            ax.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
+    more = max(longest * _LETTER - 0.25, 0) if upright else 0
+    if panels[-1][0].get_xlabel() and upright:
+        more += _LABEL
+    places = [[ax.get_position() for ax in row] for row in panels]
+    figure.set_size_inches(width, height + more)
+    for row, boxes in zip(panels, places, strict=True):
+        for ax, box in zip(row, boxes, strict=True):
+            bottom, tall = box.y0 * height + more, box.height * height
+            ax.set_position((box.x0, bottom / (height + more), box.width, tall / (height + more)))
 
 
 CAPTION = (
@@ -217,4 +252,6 @@ def draw_rows(
         lines.share_limits(row, bottom)
         for ax, own in zip(row, ends, strict=True):
             lines.label_ends(ax, own)
+    if not is_ordered(values):
+        name_places(figure, axes, [labels.tick(roles.x, v) for v in sorted(values)])
     return figure, axes

@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from repatlas import labels
 from repatlas.analysis.significance import ALPHA
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, labels
+from repatlas.figures import choice
 from repatlas.figures.pairs import Pair
 from repatlas.figures.prediction_pairs import oriented, rows_of, select_pairs
 from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet, ordered

@@ -14,8 +14,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.figures import choice, labels
+from repatlas.figures import choice
 from repatlas.figures.pairs import Pair
 from repatlas.figures.prediction_pairs import oriented, select_pairs
 from repatlas.figures.rows import Margins, Rows

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, labels
+from repatlas.figures import choice
 from repatlas.figures.pairs import Pair, choose
 from repatlas.figures.style import GREY, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults

@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, heatmap, labels
+from repatlas.figures import choice, heatmap
 from repatlas.figures.choice import Arrangement
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.style import Drawing

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
-from repatlas.figures import choice, heatmap, labels
+from repatlas.figures import choice, heatmap
 from repatlas.figures.components import networks, title
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.style import Drawing

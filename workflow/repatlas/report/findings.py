@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from repatlas import labels
 from repatlas.catalogue import DISTANCES, chosen_measure, measure_name
-from repatlas.figures import labels
 from repatlas.results import StudyResults
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
+from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.durations import spoken
-from repatlas.figures import labels
 from repatlas.files import read_json, write_text
 from repatlas.report import page, restructured
 from repatlas.report.findings import findings
