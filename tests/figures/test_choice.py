@@ -159,6 +159,7 @@ def test_values_are_named_as_a_reader_names_them():
     assert labels.setting("fraction", 0.3) == "30 % of the data"
     assert labels.setting("fraction", 1.0) == "all data"
     assert labels.setting("learning_rate", 0.1) == "learning rate 0.1"
+    assert labels.setting("flip", False) == "flip off"
     design = {"architecture": "cnn", "depth": 38, "width": 2.0}
     assert labels.network(design) == "CNN-38, width 2"
     assert labels.layer_axis("conv") == "Convolution"

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from repatlas.errors import DataError, StoreError
 from repatlas.figures import across_seeds, draw, heatmap
+from repatlas.figures.matrix import draw_matrix
+from repatlas.figures.style import style
 
 DEAD = "stage3.block1.relu1"
 
@@ -205,3 +207,17 @@ def test_of_many_seeds_those_that_were_compared_are_shown():
     assert across_seeds._most_compared(found, pairs, 3)["run"].tolist() == ["s1", "s3", "s4"]
     assert across_seeds._most_compared(found, pairs.iloc[:0], 2)["run"].tolist() == ["s0", "s1"]
     assert len(across_seeds._most_compared(found, pairs, 9)) == 5
+
+
+@pytest.mark.parametrize("name", ["a", "digits-resnet-d8-w1-f1-s0-81ee4d03", "long_name_" * 20])
+def test_the_names_of_two_sides_stay_on_the_page(name):
+    table = pd.DataFrame({"layer_a": ["x", "y"], "layer_b": ["x", "x"], "value": [1.0, 0.5]})
+    with style():
+        figure = draw_matrix(table, "cka", name, name).figure
+        figure.draw_without_rendering()
+    ax = figure.axes[0]
+    for text in (ax.xaxis.label, ax.yaxis.label):
+        box, page = text.get_window_extent(), figure.bbox
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+        assert (name in text.get_text()) == (len(name) < 100)

@@ -96,6 +96,8 @@ def tick(axis: str, value: Any) -> str:
         return architecture(value)
     if axis in MAY_LACK and _lacks(value):
         return "none"
+    if pd.api.types.is_bool(value):
+        return "on" if value else "off"
     return value if isinstance(value, str) else f"{value:g}"
 
 
@@ -142,7 +144,7 @@ def layer_words(selection: str) -> str:
 def wrapped(text: str, width: float, size: float = 7) -> str:
     """A title of parts with commas between them, broken behind a comma where it would be wider than
     `width` inches in letters of `size` points."""
-    letters = width * 72 / (0.5 * size)
+    letters = _letters(width, size)
     made = [""]
     for part in text.split(", "):
         longer = f"{made[-1]}, {part}" if made[-1] else part
@@ -152,6 +154,21 @@ def wrapped(text: str, width: float, size: float = 7) -> str:
         else:
             made[-1] = longer
     return "\n".join(made)
+
+
+def shortened(text: str, width: float, size: float = 7) -> str:
+    """`text` without its middle where it would be wider than `width` inches in letters of `size`
+    points."""
+    letters = int(_letters(width, size))
+    if len(text) <= letters:
+        return text
+    half = (letters - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def _letters(width: float, size: float) -> float:
+    """How many letters of `size` points `width` inches have room for."""
+    return width * 72 / (0.5 * size)
 
 
 def count(n: int, noun: str) -> str:

@@ -58,7 +58,11 @@ def _options(text: str) -> dict[str, Any]:
 
 
 def _name(path: Path) -> str:
-    """What a side is called at the figure's axis; dots in a folder's name are kept."""
+    """What a side is called: a store by its network; dots in a folder's name are kept."""
+    from repatlas.stores import manifest_path, read_manifest
+
+    if manifest_path(path).exists():
+        return read_manifest(path)["run"]
     return path.stem if path.suffix in (".zarr", ".npz") else path.name
 
 

@@ -11,13 +11,15 @@ from repatlas.figures.style import Drawing
 def draw_matrix(table: pd.DataFrame, measure: str, a: str, b: str) -> Drawing:
     """The heat map of a similarity table (columns layer_a, layer_b, value, ...).
 
-    `a` and `b` name the two sides at the axes; layers are numbered in the table's order.
+    `a` and `b` name the two sides, at the axes as far as there is room; layers are numbered in the
+    table's order.
     """
     rows, columns = table["layer_a"].unique(), table["layer_b"].unique()
     matrix = table.pivot(index="layer_a", columns="layer_b", values="value").loc[rows, columns]
     norm = heatmap.scale_of(measure)
-    panel = Panel("", matrix, f"Layer of {a}", f"Layer of {b}")
     grid = Grid(1, 1, 1)
+    vertical, horizontal = (labels.shortened(f"Layer of {side}", grid.side) for side in (a, b))
+    panel = Panel("", matrix, vertical, horizontal)
     sheet = grid.sheet()
     heatmap.draw_map(sheet.axes(*grid.corner(0, 0), grid.side, grid.side), panel, norm)
     heatmap.draw_scale(sheet, grid.scale_corner(), measure, norm, heatmap.any_undefined([panel]))
