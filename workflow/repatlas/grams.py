@@ -181,16 +181,21 @@ def gram_vectors(
     drawn one by one. CUDA tensors are handled where they are, and all come over at once.
     """
     made = side_by_side(partial(gram_vector, centred=centred, rows=rows, dtype=dtype), layers)
-    return _on_host([packed for packed, _ in made]), _on_host([d for _, d in made])
+    return _stacked([packed for packed, _ in made]), _stacked([d for _, d in made])
 
 
-def _on_host(rows: list[Any]) -> np.ndarray:
+def on_host(values: Any) -> np.ndarray:
+    """A NumPy or torch array, which may lie on a GPU, as a NumPy array."""
+    return values.cpu().numpy() if hasattr(values, "is_cuda") else values
+
+
+def _stacked(rows: list[Any]) -> np.ndarray:
     """The rows as one NumPy array; those on a GPU are stacked there, for one transfer."""
     if all(hasattr(row, "is_cuda") for row in rows) and len({row.dtype for row in rows}) == 1:
         import torch
 
         return torch.stack(rows).cpu().numpy()
-    return np.stack([row.cpu().numpy() if hasattr(row, "is_cuda") else row for row in rows])
+    return np.stack([on_host(row) for row in rows])
 
 
 def _is_noise(half_square: Any, trace: Any, dtype: Any) -> Any:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from repatlas.data.order import pass_order
 from repatlas.data.probe import Probe
-from repatlas.grams import gram_vector, pairs
+from repatlas.grams import gram_vector, on_host, pairs
 from repatlas.layers import Layer
 from repatlas.models.taps import tapped
 from repatlas.stores import ActivationWriter, GramWriter, StoredLayer
@@ -73,7 +73,7 @@ def extract(
                 keep.write(index, batch * size, _as_float32(output))
             if whole:
                 gram, diagonal = gram_vector(_examples_first(output))
-                packed[index], diagonals[index] = _on_host(gram), _on_host(diagonal)
+                packed[index], diagonals[index] = on_host(gram), on_host(diagonal)
                 finite[index] &= bool(np.isfinite(packed[index]).all())
                 alive[index] |= bool(packed[index].any())
 
@@ -123,10 +123,6 @@ def _examples_first(output: Tensor) -> Tensor:
 def _as_float32(output: Tensor) -> np.ndarray:
     """`output` as an array, on the CPU a view of what lies there."""
     return output.float().cpu().numpy()
-
-
-def _on_host(values: np.ndarray | Tensor) -> np.ndarray:
-    return values.cpu().numpy() if isinstance(values, Tensor) else values
 
 
 def _reason(alive: bool, finite: bool) -> str:

@@ -16,7 +16,8 @@ from repatlas.analysis.dominance import (
     dominant,
     overlap,
 )
-from repatlas.analysis.without_pc1 import METRICS, as_categories, metrics_of, pair_columns
+from repatlas.analysis.per_network import as_categories, pair_columns
+from repatlas.analysis.without_pc1 import METRICS, metrics_of
 from repatlas.data.dataset import Dataset
 
 ANALYSIS, COMPONENTS = "dominant_examples", "principal_components"

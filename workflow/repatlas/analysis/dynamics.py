@@ -1,15 +1,15 @@
 """Tables of the dynamics: what each network is at the checkpoints of its training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from repatlas.analysis.arrays import read_arrays
 from repatlas.analysis.blocks import BlockMetrics, block_metrics
 from repatlas.analysis.design import Grid
+from repatlas.analysis.per_network import artifacts, as_categories, pair_columns
 from repatlas.run_record import run_file
 
 ANALYSIS = "dynamics"
@@ -22,7 +22,7 @@ def layer_table(grid: Grid) -> pd.DataFrame:
     similarity with the same layer of the final network (minibatch CKA); NaN with the reason where
     undefined. `final` marks the final network."""
     parts = []
-    for run, found in _artifacts(grid):
+    for run, found in artifacts(grid, ANALYSIS):
         n, layers = found["to_final"].shape
         index = np.arange(layers)
         parts.append(
@@ -51,7 +51,7 @@ def checkpoint_table(grid: Grid, runs: Path, kind: str = "relu") -> pd.DataFrame
     training evaluated it (fractions, NaN elsewhere). The mean is over layers that have a value.
     `runs` is the folder of the networks."""
     rows = []
-    for run, found in _artifacts(grid):
+    for run, found in artifacts(grid, ANALYSIS):
         chosen = np.flatnonzero(found["kind"] == kind)
         tested = _test_accuracy(runs / run)
         for number, step in enumerate(found["steps"].tolist()):
@@ -74,27 +74,18 @@ def similarity_table(grid: Grid) -> pd.DataFrame:
     """One row a network, checkpoint and ordered pair of layers: minibatch CKA, and the reason where
     it is undefined."""
     parts = []
-    for run, found in _artifacts(grid):
+    for run, found in artifacts(grid, ANALYSIS):
         n, layers, _ = found["within"].shape
-        a, b = np.divmod(np.arange(layers**2), layers)
+        pairs = pair_columns(run, found["layer"], found["kind"])
+        a, b = pairs["index_a"].to_numpy(), pairs["index_b"].to_numpy()
         reason = found["reason"].astype(object)
-        why = np.where(reason[:, a] != "", reason[:, a], reason[:, b])
-        frame = pd.DataFrame({"run": run, **_when(found, np.repeat(np.arange(n), layers**2))})
-        for side, index in (("a", a), ("b", b)):
-            frame[f"index_{side}"] = np.tile(index, n)
-            for name in ("layer", "kind"):
-                frame[f"{name}_{side}"] = np.tile(found[name][index], n)
+        frame = pd.concat([pairs] * n, ignore_index=True)
+        for position, (name, values) in enumerate(_when(found, np.arange(n)).items()):
+            frame.insert(1 + position, name, np.repeat(values, layers**2))
         frame["value"] = found["within"].reshape(-1)
-        frame["reason"] = why.reshape(-1)
+        frame["reason"] = np.where(reason[:, a] != "", reason[:, a], reason[:, b]).reshape(-1)
         parts.append(frame)
-    table = grid.with_design(pd.concat(parts, ignore_index=True))
-    texts = table.select_dtypes(include=["object", "string"]).columns
-    return table.astype(dict.fromkeys(texts, "category"))
-
-
-def _artifacts(grid: Grid) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
-    for run, path in grid.artifacts[ANALYSIS].items():
-        yield run, read_arrays(path)
+    return as_categories(grid.with_design(pd.concat(parts, ignore_index=True)))
 
 
 def _when(found: Mapping[str, np.ndarray], number: np.ndarray) -> dict[str, np.ndarray]:

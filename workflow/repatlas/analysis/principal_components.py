@@ -1,15 +1,14 @@
 """Tables of the first principal components: shares, similarity between layers, sparsity."""
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from repatlas.analysis.arrays import read_arrays
 from repatlas.analysis.design import Grid
+from repatlas.analysis.per_network import artifacts, as_categories, pair_columns
 from repatlas.analysis.statistics import spread
-from repatlas.analysis.without_pc1 import as_categories, correlation, pair_columns
+from repatlas.analysis.without_pc1 import correlation
 
 ANALYSIS = "principal_components"
 MEASURE = "cka_minibatch"
@@ -20,7 +19,7 @@ def layer_table(grid: Grid) -> pd.DataFrame:
     """One row a network and layer: shares of the first components in the variance over the whole
     probe set, how well the first is known, and the share of zeros of ReLU layers."""
     parts = []
-    for run, found in _artifacts(grid):
+    for run, found in artifacts(grid, ANALYSIS):
         n = len(found["layer"])
         shares = {"pc1_share": found["shares"][:, 0]}
         shares |= {f"pc{k + 1}_share": found["shares"][:, k] for k in range(1, 5)}
@@ -50,7 +49,7 @@ def similarity_table(grid: Grid) -> pd.DataFrame:
     """One row a network and ordered pair of layers: the squared inner product of their first left
     singular vectors, which has no sign, and the reason where it is undefined."""
     parts = []
-    for run, found in _artifacts(grid):
+    for run, found in artifacts(grid, ANALYSIS):
         frame = pair_columns(run, found["layer"], found["kind"])
         reason = found["reason"].astype(object)
         a, b = reason[frame["index_a"]], reason[frame["index_b"]]
@@ -72,7 +71,7 @@ def network_table(grid: Grid, similarity: Path) -> pd.DataFrame:
     components and CKA, with the number of these pairs; NaN where undefined. `similarity` is
     layer_similarity.parquet."""
     rows = []
-    for run, found in _artifacts(grid):
+    for run, found in artifacts(grid, ANALYSIS):
         shares = found["shares"][:, 0]
         known = np.isfinite(shares)
         most = int(np.argmax(np.where(known, shares, -1)))
@@ -110,8 +109,3 @@ def _cka(similarity: Path, run: str, layers: np.ndarray) -> np.ndarray:
     texts = table.astype({"layer_a": str, "layer_b": str})
     matrix = texts.pivot(index="layer_a", columns="layer_b", values="value")
     return matrix.reindex(index=layers, columns=layers).to_numpy(dtype=float)
-
-
-def _artifacts(grid: Grid) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
-    for run, path in grid.artifacts[ANALYSIS].items():
-        yield run, read_arrays(path)

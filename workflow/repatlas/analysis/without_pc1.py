@@ -1,15 +1,14 @@
 """Similarity of a network's layers after the first principal component of each probe batch is taken
 out (Nguyen, Raghu & Kornblith 2021, figures 3 and D.6), from stored Grams alone."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
-from repatlas.analysis.arrays import read_arrays
 from repatlas.analysis.blocks import BlockMetrics, block_metrics
 from repatlas.analysis.design import Grid
+from repatlas.analysis.per_network import artifacts, as_categories, pair_columns
 from repatlas.analysis.statistics import spread
 from repatlas.similarity.altered import AlteredGrams, without_first_component
 from repatlas.similarity.minibatch import Block, explain, minibatch_cka
@@ -61,7 +60,7 @@ def similarity_table(grid: Grid) -> pd.DataFrame:
     """One row a network and ordered pair of layers: `value` without and `value_with` the first
     component, standard error of the former, and the reason where it is undefined."""
     parts = []
-    for run, found in _artifacts(grid):
+    for run, found in artifacts(grid, ANALYSIS):
         frame = pair_columns(run, found["layer"], found["kind"])
         for column, name in (
             ("value", "value_without"),
@@ -75,29 +74,12 @@ def similarity_table(grid: Grid) -> pd.DataFrame:
     return as_categories(grid.with_design(pd.concat(parts, ignore_index=True)))
 
 
-def pair_columns(run: str, names: np.ndarray, kinds: np.ndarray) -> pd.DataFrame:
-    """run, and index, layer and kind of both sides of every ordered pair of layers, in the order of
-    a (layers, layers) matrix read row by row. `names`, `kinds` (layers,)."""
-    n = len(names)
-    sides = dict(zip("ab", np.divmod(np.arange(n * n), n), strict=True))
-    columns = {f"index_{s}": index for s, index in sides.items()}
-    columns |= {f"layer_{s}": names[index] for s, index in sides.items()}
-    columns |= {f"kind_{s}": kinds[index] for s, index in sides.items()}
-    return pd.DataFrame({"run": run, **columns})
-
-
-def as_categories(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its texts as categories: each is kept once."""
-    texts = table.select_dtypes(include=["object", "string"]).columns
-    return table.astype(dict.fromkeys(texts, "category"))
-
-
 def block_table(grid: Grid, kind: str = "relu") -> pd.DataFrame:
     """One row a network: block metrics of its `kind` layers with and without the first component
     (`_without_pc1`), their differences (without - with), and the correlation of the two
     similarities over pairs of different layers, ReLU layers and logits."""
     rows = []
-    for run, found in _artifacts(grid):
+    for run, found in artifacts(grid, ANALYSIS):
         chosen = np.flatnonzero(found["kind"] == kind)
         row: dict[str, object] = {"run": run, "kind": kind, "n_layers": len(chosen)}
         both = {
@@ -144,8 +126,3 @@ def correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
     if len(x) < 3 or not (np.ptp(x) > 0 and np.ptp(y) > 0):
         return np.nan, len(x)
     return float(np.corrcoef(x, y)[0, 1]), len(x)
-
-
-def _artifacts(grid: Grid) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
-    for run, path in grid.artifacts[ANALYSIS].items():
-        yield run, read_arrays(path)

@@ -18,7 +18,7 @@ from repatlas.activations.trained import classes_of
 from repatlas.errors import StoreError
 from repatlas.files import read_json, sha256_file
 from repatlas.frozen.trajectory_sums import TrajectorySums
-from repatlas.grams import gram_vector, pairs
+from repatlas.grams import gram_vector, on_host, pairs
 from repatlas.layers import Layer
 from repatlas.models.batch_statistics import batch_statistics
 from repatlas.models.registry import build
@@ -164,13 +164,9 @@ def _grams(
 
     def receive(index: int, output: Tensor) -> None:
         gram, diagonal = gram_vector(output.float().movedim(1, -1).reshape(n, -1))
-        packed[index], diagonals[index] = _on_host(gram), _on_host(diagonal)
+        packed[index], diagonals[index] = on_host(gram), on_host(diagonal)
 
     own = batch_statistics(network) if of_batch else nullcontext()
     with torch.inference_mode(), own, tapped(network, [la.name for la in layers], receive):
         logits = network(as_input(images, device)).float().cpu().numpy()
     return (packed, diagonals), int((logits.argmax(1) == labels).sum())
-
-
-def _on_host(values: np.ndarray | Tensor) -> np.ndarray:
-    return values.cpu().numpy() if isinstance(values, Tensor) else values
