@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from repatlas.catalogue import ANALYSES
 from repatlas.costs import analysis_laws, laws
-from repatlas.costs.analyses import TABLES
+from repatlas.costs.analyses import INPUTS, TABLES
 from repatlas.costs.plan import costs
 from repatlas.costs.rates import rate, rates, replace
 from repatlas.costs.workload import workload
-from repatlas.frozen import krylov, principal_components, ridge
+from repatlas.frozen import block_deletion, krylov, principal_components, ridge
 from repatlas.frozen.block_deletion import deletions
 from repatlas.frozen.linear_probes import probed_layers
 from repatlas.layers import select_present
@@ -153,6 +153,7 @@ def test_constants_are_those_of_the_analyses():
     assert tuple(getattr(analysis_laws, name) for name in wanted) == known
     known = (len(ridge.SHARES), ridge._ROWS, ridge.HELD_OUT)
     assert known == (analysis_laws.PENALTIES, analysis_laws.ROWS, analysis_laws.HELD_OUT)
+    assert block_deletion.KEPT == INPUTS
 
 
 def test_the_laws_of_analyses_give_what_was_measured():

@@ -59,14 +59,17 @@ def _options(text: str) -> dict[str, Any]:
 
 def _name(path: Path) -> str:
     """What a side is called: a store by its network; dots in a folder's name are kept."""
-    from repatlas.stores import manifest_path, read_manifest
-
-    if manifest_path(path).exists():
-        return read_manifest(path)["run"]
+    if manifest := _manifest(path):
+        return manifest["run"]
     return path.stem if path.suffix in (".zarr", ".npz") else path.name
 
 
 def _holds_grams(path: Path) -> bool:
+    return _manifest(path).get("kind") == "grams"
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """A store's manifest; an empty one where there is no store."""
     from repatlas.stores import manifest_path, read_manifest
 
-    return manifest_path(path).exists() and read_manifest(path)["kind"] == "grams"
+    return read_manifest(path) if manifest_path(path).exists() else {}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from repatlas.catalogue import ANALYSES
 from repatlas.costs import analysis_laws as laws
 from repatlas.costs.job import Cost
-from repatlas.costs.laws import FLOAT, forward_bytes, pairs
+from repatlas.costs.laws import BATCH, FLOAT, forward_bytes, pairs
 from repatlas.costs.rates import rate
 from repatlas.costs.workload import Workload, images
 from repatlas.layers import select_present
@@ -14,8 +14,7 @@ from repatlas.study.probing import probe_memory
 from repatlas.study.study import Study
 from repatlas.trajectory import planned_steps
 
-BATCH = 250  # images of a forward pass
-KEPT = 1 << 29  # bytes of block inputs that a batch of deletions may keep
+INPUTS = 1 << 29  # bytes of block inputs that a batch of deletions may keep
 TABLES = "_table"  # what a rule of tables has behind the name of its analysis
 OWN = "own_analysis"
 OF_GRAMS = ("cka_without_pc1", "dominant_examples")  # from stores, on the host wherever others run
@@ -111,7 +110,7 @@ def _block_deletion(study: Study, run: str, work: Workload, device: str) -> Cost
     blocks = [sum(name.startswith(f"stage{stage}.") for name in adds) for stage in (1, 2, 3)]
     # A network without residual connections has nothing to delete.
     seconds = laws.deletion_seconds(work, blocks, test, device) if adds else rate("cpu_start")
-    return Cost("block_deletion", run, seconds, forward_bytes(work, BATCH) + KEPT, 0)
+    return Cost("block_deletion", run, seconds, forward_bytes(work, BATCH) + INPUTS, 0)
 
 
 def _dynamics(study: Study, run: str, work: Workload, device: str) -> Cost:

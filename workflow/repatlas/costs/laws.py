@@ -9,6 +9,7 @@ from repatlas.costs.workload import Workload
 # Launches of a layer in one step: forward, and backward by input and by weights.
 KERNELS_TRAIN, KERNELS_FORWARD = 4, 1
 FLOAT = 4  # bytes
+BATCH = 250  # images of a forward pass
 
 
 def pairs(n: int) -> int:
@@ -34,7 +35,7 @@ def train_seconds(
     return steps * step + forward_seconds(work, evaluated, device) + rate("cpu_start")
 
 
-def forward_seconds(work: Workload, images: int, device: str = "cpu", batch: int = 250) -> float:
+def forward_seconds(work: Workload, images: int, device: str = "cpu", batch: int = BATCH) -> float:
     """Forward passes of `images` images."""
     if device == "cpu":
         image = rate("cpu_forward_mac") * work.macs

@@ -16,8 +16,6 @@ from repatlas.study.needs import features_of, tile_bytes
 from repatlas.study.study import Study
 from repatlas.trajectory import planned_steps
 
-BATCH = 250  # images of a test's batch
-
 
 def costs(study: Study, device: str = "cpu") -> Iterator[Cost]:
     """The jobs of a study that cost more than seconds: training or loading, reading out, comparing,
@@ -85,7 +83,7 @@ def _loading(run: Run, data: Description, work: Workload, device: str) -> Cost:
         "load_checkpoint",
         run.name,
         laws.forward_seconds(work, data.n_test, device) + rate("cpu_start"),
-        laws.forward_bytes(work, BATCH),
+        laws.forward_bytes(work, laws.BATCH),
         laws.checkpoint_bytes(work) + data.n_test * len(data.classes) * laws.FLOAT,
     )
 

@@ -58,9 +58,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "(vertical) and of another (horizontal), one pair of seeds a panel, as named at the axes.",
         labels.direction(measure),
         f"n = {labels.count(n, 'network')}.",
-        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
-        if len(pairs) < total
-        else "",
+        choice.left_out(len(pairs), total, "pairs of architectures"),
         heatmap.marks(panels, norm, data),
         labels.failures(runs),
     ]

@@ -52,9 +52,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "Relative depth: 0 the first, 1 the last tapped layer; dotted: the same relative depth.",
         f"Points: means over {_span(data)} of networks; bars: standard deviation.",
         f"n = {labels.count(int(shown), 'network')}.",
-        f"{len(chosen)} of {labels.count(total, 'pair')} of architectures are shown."
-        if len(chosen) < total
-        else "",
+        choice.left_out(len(chosen), total, "pairs of architectures"),
         labels.failures(runs),
     ]
     return Drawing(_figure(chosen, frames, measure), data, " ".join(filter(None, text)))

@@ -193,3 +193,8 @@ def completed_seeds(runs: pd.DataFrame, group: str) -> pd.DataFrame:
     """The completed networks of a group, by seed."""
     found = runs[(runs["group"] == group) & (runs["status"] == "completed")]
     return found.sort_values("seed")
+
+
+def left_out(shown: int, total: int, noun: str = "architectures") -> str:
+    """A sentence on what is not shown, of `total` in all; '' when everything is."""
+    return "" if shown == total else f"{shown} of {total} {noun} are shown."

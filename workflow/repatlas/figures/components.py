@@ -198,7 +198,7 @@ def _by_layer(
         if data.groupby("group")["run"].nunique().max() > 1
         else "",
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
-        f"{len(shown)} of {len(cells)} architectures are shown." if len(shown) < len(cells) else "",
+        choice.left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
     return Drawing(rows.sheet.figure, data, " ".join(filter(None, text)))
@@ -229,8 +229,7 @@ def networks(
     if not found:
         raise DataError(f"No network to draw: none with seed {seed} completed.")
     kept = choice.evenly(found, most)
-    note = f"{len(kept)} of {len(found)} architectures are shown."
-    return kept, [note] if len(kept) < len(found) else []
+    return kept, list(filter(None, [choice.left_out(len(kept), len(found))]))
 
 
 def title(results: StudyResults, shown: Any, run: pd.Series) -> str:

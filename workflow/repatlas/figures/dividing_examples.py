@@ -60,9 +60,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "had no part in the choice.",
         _shrinkage(data),
         f"n = {_networks(data, runs)}.",
-        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
-        if len(pairs) < total
-        else "",
+        choice.left_out(len(pairs), total, "pairs of architectures"),
         labels.failures(runs),
     ]
     return Drawing(sheet.figure, data, " ".join(filter(None, text)))

@@ -49,7 +49,7 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "Over the panels: share of the sum of squared projections that the largest 1 % carry (of a "
         "normal distribution 8 %), and Sarle's bimodality coefficient (normal .33, uniform .56).",
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
-        f"{len(shown)} of {len(cells)} architectures are shown." if len(shown) < len(cells) else "",
+        choice.left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
     figure = _projections_figure(results, shown, data, settings["max_columns"])

@@ -92,7 +92,7 @@ def _by_layer(
         "last column is the final network.",
         "Marks on the right edge: where a stage of the network begins.",
         "Hatched: undefined." if data["value"].isna().any() else "",
-        left_out(len(shown), len(cells)),
+        choice.left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
     return Drawing(figure, data, " ".join(filter(None, text)))
@@ -185,8 +185,3 @@ def normalisation(results: StudyResults) -> str:
     if modes == {"train"}:
         return "Batch normalisation by the statistics of each probe batch, as in training."
     return "Batch normalisation by running statistics."
-
-
-def left_out(shown: int, total: int) -> str:
-    """A sentence on architectures that are not shown; '' when all are."""
-    return "" if shown == total else f"{shown} of {total} architectures are shown."

@@ -17,7 +17,6 @@ from repatlas.figures import choice, heatmap
 from repatlas.figures.dynamics import (
     MEASURE,
     are_shown,
-    left_out,
     naming_axes,
     normalisation,
     panel_title,
@@ -67,7 +66,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         normalisation(results),
         f"n = {labels.count(len(networks), 'network')}, {seeds}.",
         heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),
-        left_out(len(shown), len(cells)),
+        choice.left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
     figure = _figure(panels, norm, labels.layer_axis(settings["layers"]))

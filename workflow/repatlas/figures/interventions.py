@@ -111,11 +111,8 @@ def _facets(
     kept = choice.evenly(tried, most)
     width = lines.panel_width(len(kept), [])
     facets = [over_grid.Facet(labels.wrapped(labels.settings(c, others), width), c) for c in kept]
-    notes = []
-    if len(tried) < len(counts):
-        notes.append("Architectures that were trained in one way only are left out.")
-    if len(kept) < len(tried):
-        notes.append(f"{len(kept)} of {len(tried)} architectures are shown.")
+    one_way = "Architectures that were trained in one way only are left out."
+    notes = [one_way if len(tried) < len(counts) else "", choice.left_out(len(kept), len(tried))]
     return facets, notes
 
 
@@ -143,17 +140,7 @@ def _draw(ax: Axes, data: pd.DataFrame, order: Sequence[str]) -> None:
     for place, (condition, colour) in enumerate(zip(order, ordered(len(order)), strict=True)):
         own = data[data["condition"] == condition]
         points, means = own[own["series"] == "network"], own[own["series"] == "mean"]
-        ax.plot(
-            [place - 0.14] * len(points),
-            points["value"],
-            ls="",
-            marker="o",
-            ms=2.8,
-            mew=0,
-            alpha=0.45,
-            color=colour,
-            clip_on=False,
-        )
+        over_grid.dots(ax, [place - 0.14] * len(points), points["value"], colour, size=2.8)
         x = [place + 0.1] * len(means)
         ax.plot(x, means["value"], ls="", marker="s", ms=3.6, color=colour, clip_on=False)
         ax.vlines(x, means["low"], means["high"], color=colour, lw=0.9)

@@ -156,11 +156,20 @@ def draw(
             }
             text = ax.annotate(texts[level], (places[where], value), **offset, color=colour)
             text.set_path_effects([withStroke(linewidth=2, foreground="white")])
-    shown = _apart(at, span)
-    ax.set_xticks([at[v] for v in shown], [labels.tick(roles.x, v) for v in shown])
+    if joined:  # the others are named by `name_places`, below all panels
+        shown = _apart(at, span)
+        ax.set_xticks([at[v] for v in shown], [labels.tick(roles.x, v) for v in shown])
     margin = 0.06 * span if joined else 0.5
     ax.set_xlim(min(at.values()) - margin, max(at.values()) + margin)
     return ends
+
+
+def dots(
+    ax: Axes, x: Sequence[float], values: Sequence[float], colour: tuple, size: float = 2.6
+) -> None:
+    """Single networks, as pale dots of `size` points."""
+    look: dict[str, Any] = {"marker": "o", "ms": size, "mew": 0, "alpha": 0.45, "color": colour}
+    ax.plot(x, values, ls="", clip_on=False, **look)
 
 
 def _draw_colour(
@@ -174,17 +183,7 @@ def _draw_colour(
     """Single networks as dots, their means, and the means' intervals; `look`: colour, marker and
     line of the means."""
     colour = look["color"]
-    ax.plot(
-        points[x_axis].map(places),
-        points["value"],
-        ls="",
-        marker="o",
-        ms=2.6,
-        mew=0,
-        alpha=0.45,
-        color=colour,
-        clip_on=False,
-    )
+    dots(ax, points[x_axis].map(places), points["value"], colour)
     x = means[x_axis].map(places)
     ax.plot(x, means["value"], ms=3.6, lw=0.9, **look, clip_on=False)
     known = means["low"].notna().to_numpy()

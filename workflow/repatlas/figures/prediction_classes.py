@@ -59,9 +59,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         _untested(data),
         _explained([oriented(table, pair) for pair in pairs]),
         f"n = {labels.count(networks, 'network')}.",
-        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
-        if len(pairs) < total
-        else "",
+        choice.left_out(len(pairs), total, "pairs of architectures"),
         labels.failures(runs),
     ]
     return Drawing(_sheet(parts, pairs).figure, data, " ".join(filter(None, text)))

@@ -52,9 +52,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "p: random exchanges of networks between the architectures give differences as large, "
         "over all pairs of the study (Holm-Sidak).",
         f"n = {labels.count(networks, 'network')}.",
-        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
-        if len(pairs) < total
-        else "",
+        choice.left_out(len(pairs), total, "pairs of architectures"),
         labels.failures(runs),
     ]
     return Drawing(_figure(panels, data), data, " ".join(filter(None, text)))

@@ -93,9 +93,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         f"{FIGURES['prediction_disagreement'].title}: mean over all pairs of different networks.",
         "Bars: 95 % bootstrap intervals over networks, from three networks a side on.",
         f"n = {labels.count(networks, 'network')}.",
-        f"{len(pairs)} of {labels.count(total, 'pair')} of architectures are shown."
-        if len(pairs) < total
-        else "",
+        choice.left_out(len(pairs), total, "pairs of architectures"),
         labels.failures(runs),
     ]
     figure = _figure(data, networks)
