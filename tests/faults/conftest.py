@@ -4,7 +4,6 @@ The study of these tests is small enough to be killed thirty times within minute
 marked `faults`, which leaves them out of `make test`; `pytest -m faults tests/faults` runs them.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -30,16 +29,6 @@ STUDY = {
     "analyses": ["linear_probes", "predictions"],
     "device": "cpu",
 }
-# What is not a result: how long it took, on what, and what Snakemake and the locks keep.
-APART = ("results/logs/", "results/benchmarks/", "results/.scratch/", ".snakemake/")
-VOLATILE = (
-    "cost.csv",
-    "cost.html",
-    "cost.rst",
-    "provenance.json",
-    "hardware.json",
-    ".snakemake_timestamp",
-)
 
 
 def command(folder: Path, *arguments: str, cores: int = 2) -> list[str]:
@@ -87,17 +76,6 @@ def write_study(folder: Path, **changes) -> None:
     """The study's file in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "study.yaml").write_text(yaml.safe_dump({**STUDY, **changes}))
-
-
-def fingerprint(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file that is a result, by its path."""
-    found = {}
-    for path in sorted((folder / "results").rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        apart = name.startswith(APART) or path.name in VOLATILE or name.endswith(".lock")
-        if path.is_file() and not apart:
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
 
 
 def flip(path: Path, place: float = 0.5) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ENVIRONMENT, ROOT, fingerprint, flip, repatlas, run
+from ..fingerprint import fingerprint
+from .conftest import ENVIRONMENT, ROOT, flip, repatlas, run
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import ENVIRONMENT, command, fingerprint, run, write_study
+from ..fingerprint import fingerprint
+from .conftest import ENVIRONMENT, command, run, write_study
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from .conftest import ENVIRONMENT, command, fingerprint, run, write_study
+from ..fingerprint import fingerprint
+from .conftest import ENVIRONMENT, command, run, write_study
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 

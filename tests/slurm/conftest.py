@@ -138,16 +138,21 @@ def write_profile(folder: Path, **train: str | None) -> Path:
     return folder
 
 
+def on_one_machine(config: Path, folder: Path, *arguments: str) -> None:
+    """The study without SLURM, with two jobs at once."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), "--cores", "2"]
+    command += ["--configfile", str(config), "--directory", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="session")
 def uninterrupted(tmp_path_factory):
     """Folders of the networks of all seeds used here, trained on this machine without SLURM."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     config = write_study(folder / "study.yaml", "whole", [0, 1, 2, 3, 4, 5, 6])
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), "--cores", "2"]
-    command += ["--configfile", str(config), "--directory", str(folder), "networks"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    on_one_machine(config, folder, "networks")
     return folder / "results" / "runs"
 
 

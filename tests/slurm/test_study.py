@@ -3,7 +3,8 @@
 import pytest
 from repatlas import load_study
 
-from .conftest import SMOKE, Driver
+from ..fingerprint import fingerprint
+from .conftest import SMOKE, Driver, on_one_machine
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
@@ -75,3 +76,11 @@ def test_a_second_start_does_nothing(smoke):
     assert code == 0
     assert "Nothing to be done" in console
     assert len(driver.cluster.history()) == before
+
+
+def test_results_are_those_of_one_machine_without_a_cluster(smoke, tmp_path):
+    driver, _, _ = smoke
+    on_one_machine(SMOKE, tmp_path)
+    made, expected = fingerprint(driver.folder), fingerprint(tmp_path)
+    assert made.keys() == expected.keys()
+    assert [name for name in made if made[name] != expected[name]] == []

@@ -2,7 +2,9 @@
 says."""
 
 import base64
+import hashlib
 import json
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -163,3 +165,11 @@ def test_a_page_that_fails_leaves_the_old_one(tmp_path):
         write_page(Broken(), "", output)
     assert (output / "index.html").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["explorer"]
+
+
+def test_the_plotting_library_is_the_published_one():
+    """npm's plotly.js-cartesian-dist-min 4.1.1."""
+    bundle = files("repatlas.explorer") / "assets" / "plotly-cartesian.min.js"
+    assert hashlib.sha256(bundle.read_bytes()).hexdigest() == (
+        "79542150855a52c567260e3137095dbe2b744e6d702a5cabe67da246942fba7a"
+    )

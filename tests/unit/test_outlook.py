@@ -27,7 +27,7 @@ def study():
 
 
 def machine(results: Path, slots: int = 2) -> Machine:
-    return Machine(results, "cpu", slots, 10**12)
+    return Machine(results, "cpu", slots, slots, 10**12)
 
 
 def seconds(lines: list[str]) -> float:
@@ -72,11 +72,28 @@ def test_analyses_have_their_time_and_those_without_are_named(tmp_path, monkeypa
 
 def test_what_is_made_from_stores_takes_a_core_beside_gpus(tmp_path):
     study = Study({**CONFIG, "analyses": ["cka_without_pc1", "block_deletion"]})
-    lines = outlook(study, Machine(tmp_path, "cuda", 1, 10**12), lambda path: False)
+    lines = outlook(study, Machine(tmp_path, "cuda", 1, 4, 10**12), lambda path: False)
     units = {line.split()[-1] for line in lines if "to analyse" in line}
     (without,) = [line for line in lines if "cka_without_pc1" in line]
     assert without.endswith("of one core")
     assert units == {"core", "GPU"}
+
+
+def test_jobs_without_torch_do_not_wait_for_a_gpu(tmp_path):
+    """Only figures left: sixteen cores draw them, one GPU or not. Training does wait."""
+    study = Study(CONFIG)
+
+    def time(cores, gpus, made):
+        return seconds(outlook(study, Machine(tmp_path, "cuda", gpus, cores, 10**12), made))
+
+    assert len(study.figures) > 2
+
+    def all_but_figures(path):
+        return "/figures/" not in path
+
+    assert time(16, 1, all_but_figures) == pytest.approx(time(16, 4, all_but_figures))
+    assert time(16, 1, all_but_figures) < 0.7 * time(1, 1, all_but_figures)
+    assert time(16, 1, lambda path: False) > 2 * time(16, 4, lambda path: False)
 
 
 def test_nothing_to_do_is_said(study, tmp_path):

@@ -18,11 +18,13 @@ from repatlas.study.study import Study
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the jobs run: results folder, "cpu" or "cuda", how many side by side, free bytes."""
+    """Where the jobs run: results folder, "cpu" or "cuda", how many jobs side by side compute with
+    torch, how many jobs there are at once, free bytes."""
 
     results: Path
     device: str
     slots: int
+    cores: int
     free: int
 
 
@@ -32,7 +34,7 @@ def this_machine(study: Study, cores: int | None = None) -> Machine:
     results, cores = Path("results"), cores or usable_cores()
     gpus = 0 if study.settings.device == "cpu" else cuda_devices()
     slots = min(cores, gpus * study.settings.jobs_per_gpu) if gpus else cores
-    return Machine(results, "cuda" if gpus else "cpu", slots, free_disk(results))
+    return Machine(results, "cuda" if gpus else "cpu", slots, cores, free_disk(results))
 
 
 def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list[str]:
@@ -64,7 +66,7 @@ def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list
     for name in study.analyses:
         if ANALYSES[name].artifact:
             seconds = factor * sum(job.seconds or 0 for job in to_do if job.rule == name)
-            unit = "core" if name in OF_GRAMS else _unit(machine)
+            unit = "core" if _without_torch(name) else _unit(machine)
             time = f", {spoken(seconds)} of one {unit}" if count[name] else ""
             of = len(study.analysed(name))
             lines.append(f"  to analyse    {count[name]} of {of} networks: {name}{time}")
@@ -97,17 +99,24 @@ def _time(
     to_do: list[Cost], figures: int, machine: Machine, factor: float, earlier: int
 ) -> list[str]:
     """What it takes, `factor` times as long as the laws say by so many `earlier` trainings."""
-    known = [job.seconds * factor for job in to_do if job.seconds is not None]
+    known = [job for job in to_do if job.seconds is not None]
+    seconds = [factor * (job.seconds or 0) for job in known]
+    with_torch = sum(
+        s for s, job in zip(seconds, known, strict=True) if not _without_torch(job.rule)
+    )
     # A figure takes about what it takes to start.
-    known += [rate("cpu_start")] * figures
-    seconds = max(sum(known) / machine.slots, max(known, default=0.0))
+    seconds += [rate("cpu_start")] * figures
+    # A schedule is no shorter than its longest job, and than what waits for a GPU or for a core.
+    shortest = max(
+        max(seconds, default=0.0), with_torch / machine.slots, sum(seconds) / machine.cores
+    )
     where = f"{machine.slots} {_unit(machine)}{'s' if machine.slots > 1 else ''}"
     by = (
         f"by {earlier} earlier {'trainings' if earlier > 1 else 'training'} here"
         if earlier
         else "by the rates that come with repatlas, no training was measured here yet"
     )
-    lines = [f"  time          about {spoken(seconds)} on {where}, {by}"]
+    lines = [f"  time          about {spoken(shortest)} on {where}, {by}"]
     unknown = [job for job in to_do if job.seconds is None]
     own = [job.job for job in unknown if job.rule == OWN]
     others = len(unknown) - len(own)
@@ -117,6 +126,11 @@ def _time(
     if without:
         lines.append(f"                without {' and '.join(without)}: their time is not known")
     return lines
+
+
+def _without_torch(rule: str) -> bool:
+    """Whether jobs of a rule compute on the host, whatever device the study has."""
+    return rule in ("similarity", *OF_GRAMS) or rule.endswith(TABLES)
 
 
 def _unit(machine: Machine) -> str:

@@ -4,8 +4,6 @@ import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from plotly.offline import get_plotlyjs
-
 from repatlas.explorer import overview
 from repatlas.explorer.images import write_dividing, write_dominant
 from repatlas.explorer.networks import same_layer, write_matches, write_networks
@@ -40,7 +38,6 @@ def _write(results: StudyResults, title: str, output: Path, folder: Path) -> Non
     with as_file(files("repatlas.explorer") / "assets") as assets:
         shutil.copytree(assets, folder / "assets")
     (folder / "assets" / "index.html").rename(folder / "index.html")
-    (folder / "assets" / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
     pieces = Pieces(folder / "data")
     measures = [overview.measure(name) for name in _write_similarity(results, pieces)]
     write_networks(results, pieces)

@@ -5,7 +5,7 @@ repatlas.plots = (() => {
   let loading = null;
 
   const ready = () => {
-    loading ??= repatlas.script("assets/plotly.min.js");
+    loading ??= repatlas.script("assets/plotly-cartesian.min.js");
     return loading;
   };
 
