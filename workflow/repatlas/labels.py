@@ -103,7 +103,13 @@ def tick(axis: str, value: Any) -> str:
 
 def axis(name: str) -> str:
     """The title of an axis of the grid."""
-    return _AXES.get(name, name.replace("_", " ").capitalize())
+    return _AXES.get(name) or heading(name)
+
+
+def heading(name: str) -> str:
+    """An axis of the grid in a word or two: 'Depth', 'PC penalty'."""
+    words = _SETTINGS.get(name, name.replace("_", " "))
+    return words[0].upper() + words[1:]
 
 
 def measure(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from repatlas.analysis.statistics import MIN_FOR_INTERVAL, RESAMPLES
 
@@ -29,8 +29,9 @@ def welch(a: np.ndarray, b: np.ndarray, least: int) -> dict[str, float | str]:
         parts = [values.var(ddof=1) / len(values) for values in (a, b)]
         error = np.sqrt(sum(parts))
         df = sum(parts) ** 2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
-        t, reach = difference / error, stats.t.ppf(0.975, df) * error
-        values = (difference - reach, difference + reach, t, df, 2 * stats.t.sf(abs(t), df))
+        # Student's t by the special functions alone: importing scipy.stats takes half a second.
+        t, reach = difference / error, stdtrit(df, 0.975) * error
+        values = (difference - reach, difference + reach, t, df, 2 * stdtr(df, -abs(t)))
         result = dict(zip(result, map(float, values), strict=True))
     return {"difference": float(difference), **result, "reason": reason}
 

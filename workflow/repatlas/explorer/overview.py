@@ -62,7 +62,7 @@ def _axis(runs: pd.DataFrame, name: str) -> dict[str, Any]:
     values = sorted(runs[name].dropna().unique().tolist(), key=lambda v: (isinstance(v, str), v))
     return {
         "name": name,
-        "label": name.replace("_", " ").capitalize(),
+        "label": labels.heading(name),
         "texts": [labels.tick(name, value) for value in values] + ["none"],
         "place": {value: place for place, value in enumerate(values)},
     }

@@ -136,7 +136,8 @@ repatlas.profiles = (() => {
       cards.forEach((card) => Plotly.purge(card.plot));
       root.replaceChildren(...wanted.map((card) => {
         card.plot = make("div", { class: "plot" });
-        return make("figure", {}, make("figcaption", { title: card.note }, card.title), card.plot);
+        const note = card.note ? [make("span", { class: "quiet" }, ` ${card.note}`)] : [];
+        return make("figure", {}, make("figcaption", {}, `${card.title}${card.note ? "." : ""}`, ...note), card.plot);
       }));
     }
     wanted.forEach((card, k) => { card.plot ??= cards[k].plot; card.ringed = false; });
