@@ -4,6 +4,7 @@
 # make plan     say what would be done, how long it takes and how much disk; start nothing
 # make report   one self-contained file of a finished study, report.html
 # make archive  a finished study in one zip, for a paper's supplement
+# make unlock   after a workflow was killed; then start again (config/RECOVERY.md)
 # make publish STUDY=name     copy a finished study's small tables and pictures for git
 # make test-slurm   pass the tests on a SLURM of their own (root, slurm-wlm, munge)
 # make test-faults   pass the tests that kill, damage and fill up disks (root for one of them)
@@ -28,21 +29,32 @@ NAME = $(shell $(BIN)/python -c 'import sys, yaml; print(yaml.safe_load(open(sys
 STUDY_FOLDER = results/studies/$(NAME)
 
 .PHONY: study report archive setup test check publish format lock plan slurm setup-slurm test-slurm \
-  test-faults
+  test-faults unlock help
 
-study: $(READY)
+study: $(CONFIG) $(READY)
 	$(SNAKEMAKE) --configfile $(CONFIG)
 	@$(MAKE) --no-print-directory report
 
 # Needs a finished study and no network: Snakemake brings along all that the page shows.
-report: $(READY)
-	@$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report $(STUDY_FOLDER)/report.html
+report: $(CONFIG) $(READY)
+	@$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report $(STUDY_FOLDER)/report.html $(ARGS)
 	@echo "Report: $(STUDY_FOLDER)/report.html"
 
 archive: report
 	@$(BIN)/python -m repatlas archive $(STUDY_FOLDER)
 
-plan: $(READY)
+# Only where no workflow is running: nothing can tell a killed one from one that runs.
+unlock: $(CONFIG) $(READY)
+	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock
+
+# Asked for where the study's file is not there.
+$(CONFIG):
+	@echo "There is no study $(CONFIG); config/config.yaml and config/studies/ come along." >&2; exit 2
+
+help:
+	@sed -n '/^$$/q; s/^# //p' Makefile
+
+plan: $(CONFIG) $(READY)
 	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules
 	@$(BIN)/python -m repatlas plan --configfile $(CONFIG)
 
@@ -56,17 +68,17 @@ $(READY): envs/requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-slurm: $(SLURM_READY)
+slurm: $(CONFIG) $(SLURM_READY)
 	$(SLURM_VENV)/bin/python -m snakemake --workflow-profile workflow/profiles/slurm \
 	  --configfile $(CONFIG) $(ARGS)
 
-test-slurm: $(SLURM_READY)
+test-slurm: $(CONFIG) $(SLURM_READY)
 	$(SLURM_VENV)/bin/python -m pytest -m slurm -rs tests/slurm
 
 test-faults: $(READY)
 	$(BIN)/python -m pytest -m faults -rs tests/faults
 
-setup-slurm: $(SLURM_READY)
+setup-slurm: $(CONFIG) $(SLURM_READY)
 
 $(SLURM_READY): $(READY) envs/requirements-slurm.lock
 	$(PYTHON) -m venv $(SLURM_VENV)

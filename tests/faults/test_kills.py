@@ -19,15 +19,25 @@ from .conftest import ENVIRONMENT, command, run, write_study
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 PHASES = {"train": "training", "extract": "store writing", "similarity": "tile writing"}
+# The file that each of their jobs makes last.
+MADE = {
+    "train": "results/runs/*/status.json",
+    "extract": "results/grams/*.manifest.json",
+    "similarity": "results/similarity/*/*.parquet",
+}
 KILLS = {"job": 7, "driver": 4}  # in each phase: 33 together
 SEED = 20240229
 
 
 class Killer:
-    """Starts the workflow in a folder, again and again, and kills it and its jobs."""
+    """Starts the workflow in a folder, up to the tiles, again and again, and kills it and its jobs.
 
-    def __init__(self, folder: Path, seconds: dict[str, float]):
-        self.folder, self.seconds, self.random = folder, seconds, random.Random(SEED)
+    `targets`: the files of all phases; `seconds`: what a job of each phase takes.
+    """
+
+    def __init__(self, folder: Path, targets: list[str], seconds: dict[str, float]):
+        self.folder, self.targets, self.seconds = folder, targets, seconds
+        self.random = random.Random(SEED)
         self.wanted = Counter({(p, t): n for p in PHASES for t, n in KILLS.items()})
         self.done: Counter = Counter()
         self.output: list[str] = []
@@ -38,7 +48,10 @@ class Killer:
         run(self.folder, "--unlock")
         log = open(self.folder / "driver.log", "a")  # noqa: SIM115
         self.driver = subprocess.Popen(
-            command(self.folder), stdout=log, stderr=subprocess.STDOUT, env=ENVIRONMENT
+            command(self.folder, "--", *self.targets),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=ENVIRONMENT,
         )
 
     def jobs(self) -> dict[str, list[psutil.Process]]:
@@ -94,19 +107,10 @@ class Killer:
 
     def make_room(self) -> None:
         """Remove a result of every phase that is still to be hit and has nothing left to do."""
-        places = {
-            "train": "results/runs/*/status.json",
-            "extract": "results/grams/*.manifest.json",
-            "similarity": "results/similarity/*/*.parquet",
-        }
-        for phase, pattern in places.items():
+        for phase, pattern in MADE.items():
             paths = sorted(self.folder.glob(pattern))
             if paths and any(self.wanted[phase, target] for target in KILLS):
                 self.random.choice(paths).unlink()
-                # What nothing is made from any more would not be missed.
-                for name in ("runs.csv", "layer_similarity.parquet"):
-                    path = self.folder / "results/studies/faults/tables" / name
-                    path.unlink(missing_ok=True)
 
     def spend(self) -> None:
         """Kill until every wanted kill is done."""
@@ -133,7 +137,9 @@ def test_kills_at_random_moments_lose_nothing(reference, tmp_path, fault):
         times = [json.loads(path.read_text().splitlines()[0])["s"] for path in files]
         seconds[phase] = max(times)
     write_study(tmp_path)
-    killer = Killer(tmp_path, seconds)
+    made = [path for pattern in MADE.values() for path in sorted(reference.glob(pattern))]
+    targets = [path.relative_to(reference).as_posix() for path in made]
+    killer = Killer(tmp_path, targets, seconds)
     killer.spend()
     for (phase, target), count in killer.done.items():
         who = "the workflow" if target == "driver" else "a job"

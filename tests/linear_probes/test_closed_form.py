@@ -123,6 +123,17 @@ def test_classes_apart_by_a_plane_are_all_found():
     assert (logits.argmax(1) == labels[:100]).all()
 
 
+@pytest.mark.parametrize("layer", ["stage1.block1.add", "stage3.block1.add"])
+def test_a_layer_that_does_not_vary_gives_the_largest_class(train, test, layer):
+    """Both forms: a network whose layers are 0 for every image."""
+    silent = build(model(), (1, 8, 8), CLASSES, None).eval()
+    for parameter in silent.parameters():
+        parameter.data.zero_()
+    largest = np.bincount(train.labels).argmax()
+    (result,) = ridge_probes(silent, [layer], train, test, CLASSES, None, CPU)
+    assert result.accuracy == (np.asarray(test.labels) == largest).mean()
+
+
 def test_the_images_of_the_test_never_choose_the_penalty(network, train, test):
     layers = ["stage2.block1.add"]
     (one,) = ridge_probes(network, layers, train, test, CLASSES, None, CPU)

@@ -52,6 +52,13 @@ def test_a_module_in_the_working_folder_is_tracked_as_a_file_is(folder):
     assert digest("package.part:g") != before
 
 
+def test_a_folder_without_init_is_a_package_too(folder):
+    (folder / "package/__init__.py").unlink()
+    before = digest("package.part:g")
+    (folder / "package/other.py").write_text("h = 2\n")
+    assert digest("package.part:g") != before
+
+
 def test_installed_packages_count_by_their_name():
     assert digest("torchvision.models:resnet18") == digest("torchvision.models:resnet18")
     assert digest("torchvision.models:resnet18") != digest("torchvision.models:resnet34")

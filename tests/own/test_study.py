@@ -57,6 +57,22 @@ def test_what_varies_in_no_own_network_has_no_column(study):
     assert sorted(run.design["depth"] or 0 for run in runs) == [0, 8, 14]
 
 
+def test_a_network_without_a_text_on_an_axis_says_none(study):
+    """Built-in networks take no arguments, and own ones no initialisation."""
+    runs = study(
+        {"architecture": ["net.py:Net", "resnet"], "arguments": {"act": ["relu", "tanh"]}},
+        model={"depth": 8},
+        include=[{"architecture": "resnet", "init": "he_uniform"}],
+    ).runs
+    arguments = {(run.design["architecture"], run.design["arguments"]) for run in runs}
+    assert arguments == {
+        ("net.py:Net", "act relu"),
+        ("net.py:Net", "act tanh"),
+        ("resnet", "none"),
+    }
+    assert {r.design["init"] for r in runs if r.design["arguments"] != "none"} == {"none"}
+
+
 def test_networks_can_be_chosen_by_some_of_their_arguments(study):
     grid = {"arguments": {"depth": [1, 2], "act": ["relu", "gelu"]}}
     kept = study(grid, exclude=[{"arguments": {"act": "gelu"}}]).runs

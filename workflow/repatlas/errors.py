@@ -4,6 +4,9 @@ The command line prints these as one message and ends with the class's exit code
 exception is a defect of repatlas and keeps its traceback.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class RepatlasError(Exception):
     """Base of all errors that a user can act on."""
@@ -25,3 +28,9 @@ class StoreError(RepatlasError):
 
 class ResourceError(RepatlasError):
     """The machine lacks what the job needs: disk space, memory, a GPU."""
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' where something known is close, otherwise nothing."""
+    close = difflib.get_close_matches(found.lower(), sorted(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -11,10 +11,11 @@ import traceback
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repatlas.errors import ConfigError
+from repatlas.errors import ConfigError, did_you_mean
 
 # A file or a dotted module, then the name of something in it.
 PATTERN = r"^([^:]+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):[A-Za-z_]\w*$"
+MOST_NAMED = 10  # of what a module has, where a name is not among it
 ACCEPTED = "your own as FILE.py:NAME or MODULE:NAME"
 
 
@@ -68,8 +69,11 @@ def load(text: str) -> Any:
         raise ConfigError(f"{place} cannot be imported: {told(error)}") from error
     if not hasattr(module, name):
         known = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        listed = sorted(known)[:MOST_NAMED]
+        more = f", and {len(known) - len(listed)} more" if len(known) > len(listed) else ""
         raise ConfigError(
-            f"{place} has no {name!r}; it has {', '.join(sorted(known)) or 'nothing'}"
+            f"{place} has no {name!r}{did_you_mean(name, known)}; it has "
+            f"{', '.join(listed) or 'nothing'}{more}"
         )
     return getattr(module, name)
 

@@ -60,10 +60,13 @@ def _start(where: Reference) -> tuple[Path | None, list[Path]]:
     top = where.place.partition(".")[0]
     # Asked of the top alone: finding what lies inside a package would run the package.
     found = find_spec(top) or PathFinder.find_spec(top, [str(Path.cwd())])
-    if found is None or not found.origin:
+    if found is None:
         return None, []
-    origin = Path(found.origin).resolve()
-    root = origin.parents[1] if found.submodule_search_locations else origin.parent
+    # A package is found as its folder, with or without an __init__.py, a module as its file.
+    place = next(iter(found.submodule_search_locations or [found.origin]), None)
+    if place is None:
+        return None, []
+    root = Path(place).resolve().parent
     if any(root.is_relative_to(folder) for folder in _installed()):
         return None, []
     return root, _files(root, where.place)

@@ -29,8 +29,16 @@ from repatlas.study.needs import check_machine, tile_bytes
 from repatlas.study.probing import probe_memory
 from repatlas.study.read import check_yaml
 from repatlas.study.record import config_record, grid_record
+from repatlas.terminal import fitted
 
 set_up_jobs(LIBRARY)
+
+
+def for_the_terminal(error):
+    # As wide as it, as all messages of repatlas; whole lines where they go to a file.
+    return fitted(str(error)) if sys.stderr.isatty() else str(error)
+
+
 ENVIRONMENT = "../../envs/environment.yaml"
 
 FILES = [str(path) for path in workflow.configfiles]
@@ -39,7 +47,7 @@ try:
         check_yaml(file)
     STUDY = Study(config, FILES, kept=Path("results", ".scratch", "own"))
 except RepatlasError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(for_the_terminal(error)) from None
 
 share_gpus(STUDY.settings.jobs_per_gpu)
 
@@ -73,7 +81,7 @@ def refuse_what_cannot_run():
     try:
         check_machine(STUDY, Path("results"), cuda_devices, free_disk)
     except RepatlasError as error:
-        raise WorkflowError(str(error)) from None
+        raise WorkflowError(for_the_terminal(error)) from None
 
 
 def say_what_is_to_do():

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
         "Make them anew first, then start the study as ever: what they were made into stays where "
         "they come out the same.\n"
         "  snakemake --cores all --configfile STUDY.yaml -- %s\n"
-        "  snakemake --cores all --configfile STUDY.yaml",
+        "  make CONFIG=STUDY.yaml",
         " ".join(str(item.path) for item in found.damaged),
     )
 

@@ -52,7 +52,13 @@ def choose(correct: Sequence[int], total: int) -> tuple[float, float]:
 
 def solve(matrix: Tensor, right: Tensor, alpha: float) -> Tensor:
     """(matrix + alpha I)^-1 right, (m, classes), of a symmetric, positive semidefinite matrix (m,
-    m) that stays as it is. LinAlgError where the sum is not positive definite in floating point."""
+    m) that stays as it is. LinAlgError where the sum is not positive definite in floating point.
+
+    `alpha` is 0 where features do not vary at all. The smallest solution then is 0: such a probe
+    knows the classes' frequencies and no more, as one trained by gradient descent would.
+    """
+    if alpha == 0:
+        return torch.zeros_like(right)
     shifted = matrix.clone()
     shifted.diagonal().add_(alpha)
     return torch.cholesky_solve(right, torch.linalg.cholesky(shifted))

@@ -37,10 +37,11 @@ def write_pages(
 
 def _opening(study: StudyResults, path: Path) -> None:
     settings, runs = study.config, study.runs
+    values = {axis: sorted(runs[axis].dropna().unique()) for axis in study.design}
     axes = [
-        f"{axis} {', '.join(labels.tick(axis, value) for value in sorted(runs[axis].unique()))}"
-        for axis in study.design
-        if runs[axis].nunique() > 1
+        f"{axis} {', '.join(labels.tick(axis, value) for value in found)}"
+        for axis, found in values.items()
+        if len(found) > 1
     ]
     training, measures = settings["training"], ", ".join(map(labels.measure, settings["measures"]))
     paragraphs = [

@@ -1,12 +1,10 @@
 """The folder of a study's tables."""
 
-import difflib
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from repatlas.errors import StoreError
+from repatlas.errors import StoreError, did_you_mean
 
 _SUFFIXES = (".csv", ".parquet")
 
@@ -27,7 +25,7 @@ class Tables:
         known = self.names()
         if name not in known:
             raise StoreError(
-                f"{self.folder} has no table {name!r}{nearest(name, known)}.\n"
+                f"{self.folder} has no table {name!r}{did_you_mean(name, known)}.\n"
                 f"It has: {', '.join(known) or 'none'}. `snakemake tables` makes them all."
             )
         return known[name]
@@ -46,9 +44,3 @@ def _read_csv(path: Path) -> pd.DataFrame:
     texts = dict.fromkeys(["reason", "status"], str)
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=texts)
     return frame.fillna(dict.fromkeys(frame.columns.intersection(list(texts)), ""))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' for the known name that is most like `name`, or ''."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""

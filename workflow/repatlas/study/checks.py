@@ -10,13 +10,14 @@ from typing import Any
 
 from repatlas.catalogue import from_activations
 from repatlas.data.content import Description
+from repatlas.errors import did_you_mean
 from repatlas.layers import Layer, select, select_present
 from repatlas.naming import canonical_json
 from repatlas.own import is_own
 from repatlas.study.analyses import ANALYSIS_SECTIONS
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run, fits
-from repatlas.study.messages import Mistake, did_you_mean, listed
+from repatlas.study.messages import Mistake, listed
 from repatlas.study.places import place
 from repatlas.study.sections import BUILT_IN
 from repatlas.study.settings import StudySettings

@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from repatlas.errors import did_you_mean
 from repatlas.study.accepted import accepted, enumerated, resolved, schema_at
 from repatlas.study.axes import AXES, SETTINGS
 from repatlas.study.messages import (
     Mistake,
-    did_you_mean,
     in_yaml,
     listed,
     number_as_text,

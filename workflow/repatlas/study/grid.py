@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from repatlas.errors import did_you_mean
 from repatlas.layers import Layer, layers_of
 from repatlas.naming import canonical, digest, short_number, slug
 from repatlas.own import is_own, short
 from repatlas.study.axes import AXES
 from repatlas.study.checkpoints import Checkpoint, checkpoints_of
-from repatlas.study.messages import Mistake, StudyError, did_you_mean
+from repatlas.study.messages import Mistake, StudyError
 from repatlas.study.sections import (
     NO_AXES,
     OFF_AT_ZERO,
@@ -93,8 +94,17 @@ def runs_of(settings: StudySettings) -> list[Run]:
         # Nothing varies that has no column of its own.
         for run in made:
             del run.design["arguments"]
+    _say_what_is_absent(made)
     runs = {run.name: run for run in made}
     return sorted(_without(runs, settings.exclude_runs), key=_order)
+
+
+def _say_what_is_absent(runs: Sequence[Run]) -> None:
+    """Give a network that has no value on an axis of texts, as a built-in one has no arguments, the
+    text `none`: an empty one would be read back from a table as an undefined number."""
+    texts = {axis for run in runs for axis, value in run.design.items() if isinstance(value, str)}
+    for run in runs:
+        run.design.update({axis: run.design[axis] or "none" for axis in texts})
 
 
 def _without(runs: Mapping[str, Run], names: Sequence[str]) -> list[Run]:

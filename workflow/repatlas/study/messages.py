@@ -1,6 +1,5 @@
 """What is wrong with a study, as people read it: where, what was found, what is accepted."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,12 +61,6 @@ def shown(value: Any) -> str:
     else:
         text = repr(value) if isinstance(value, (str, int, float)) else str(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' where something known is close, otherwise nothing."""
-    close = difflib.get_close_matches(found.lower(), sorted(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def listed(known: Iterable[str]) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from repatlas.data.classes import class_number, class_numbers
 from repatlas.data.content import Description
+from repatlas.errors import did_you_mean
 from repatlas.study.comparisons import named_pairs
 from repatlas.study.grid import Run
-from repatlas.study.messages import Mistake, StudyError, did_you_mean, listed, shown
+from repatlas.study.messages import Mistake, StudyError, listed, shown
 from repatlas.study.settings import StudySettings
 
 LEAST_SEEDS = 2  # to tell seeds from architectures

@@ -106,7 +106,7 @@ class StudySettings(Settings):
     """Layers read out: `all`, `residual` (the sums of branch and shortcut), a kind (`relu`, `conv`,
     `bn`, `add`, `dense`, ...), or patterns of names such as `stage2.*.relu2`."""
     probe: ProbeSettings = ProbeSettings()
-    """The probe set."""
+    """The test images that every network is shown to be compared (the probe set)."""
     keep_activations: bool = True
     """Store activations beside the Gram matrices. At paper scale a width-10 network's do not fit
     on a disk; minibatch CKA never needs them."""
