@@ -77,6 +77,14 @@ def test_both_directions_of_an_asymmetric_measure_count_as_their_mean():
     assert matches(best_matches(pd.concat([there, back])), "a")[0] == "l1"
 
 
+def test_a_pair_of_layers_undefined_in_one_direction_is_no_match():
+    there = comparison("a", "b", [[0.9, 0.5], [0.1, 0.1]])
+    back = comparison("b", "a", [[math.nan, 0.1], [0.7, 0.1]])
+    found = best_matches(pd.concat([there, back]))
+    assert matches(found, "a")[0] == "l1"
+    assert found.loc[found["run"] == "a", "value"].iloc[0] == pytest.approx(0.6)
+
+
 @pytest.fixture
 def grid(tmp_path):
     runs = pd.DataFrame(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from repatlas.analysis.design import Grid
 from repatlas.analysis.statistics import layer_intervals
+from repatlas.analysis.symmetry import mean_of_all
 from repatlas.catalogue import DISTANCES
 from repatlas.files import verified
 
@@ -26,14 +27,14 @@ def best_matches(comparison: pd.DataFrame, distance: bool = False) -> pd.DataFra
 
     One row a directed pair of networks and layer, columns run, index, layer, kind, other (run),
     match_index, match, value; a layer without any defined value has no match: NaN and "". Of equal
-    values the first layer is taken.
+    values the first layer is taken. Of a measure that is not symmetric the mean of both directions
+    counts, undefined where one of them is.
     """
     rows = comparison[comparison["kind_a"].astype(str) == comparison["kind_b"].astype(str)]
     turned = rows.rename(columns={f"{c}_{x}": f"{c}_{y}" for c in _SIDED for x, y in ("ab", "ba")})
     both = pd.concat([rows[_COLUMNS], turned[_COLUMNS]], ignore_index=True)
-    # A measure that is not symmetric is stored in both directions: its mean counts, as for others.
     keys = [f"{name}_{side}" for side in "ab" for name in _SIDED]
-    both = both.groupby(keys, sort=False, observed=True, as_index=False)["value"].mean()
+    both = mean_of_all(both.groupby(keys, sort=False, observed=True)["value"]).reset_index()
     score = both["value"] * (-1 if distance else 1)
     both["_rank"] = score.fillna(-np.inf)
     both = both.sort_values(

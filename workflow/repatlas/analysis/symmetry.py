@@ -4,6 +4,7 @@ Kornblith et al. (2019, section 6.1) do. For a symmetric measure that is the val
 
 import numpy as np
 import pandas as pd
+from pandas.api.typing import SeriesGroupBy
 
 
 def symmetrised(matrix: np.ndarray) -> np.ndarray:
@@ -18,5 +19,10 @@ def each_pair_once(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     a, b = table["run_a"].astype(str), table["run_b"].astype(str)
     turned = table.assign(run_a=a.where(a <= b, b), run_b=b.where(a <= b, a))
     values = turned.groupby([*by, "run_a", "run_b"], sort=False, observed=True)["value"]
+    return mean_of_all(values).reset_index()
+
+
+def mean_of_all(values: SeriesGroupBy) -> pd.Series:
+    """The mean of each group of values; NaN where any of them is undefined."""
     found = values.agg(["mean", "size", "count"])
-    return found["mean"].where(found["size"] == found["count"]).rename("value").reset_index()
+    return found["mean"].where(found["size"] == found["count"]).rename("value")
