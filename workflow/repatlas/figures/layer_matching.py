@@ -31,14 +31,15 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
             f"No layers to match: in the study {results.name} no two seeds of one architecture "
             "have similarities."
         )
+    matched = data["group"].unique()
+    groups = matched[: settings["max_groups"]]
+    data = data[data["group"].isin(groups)]
     order = (
         data.groupby("measure")["accuracy"]
         .mean()
         .sort_values(kind="stable", na_position="first")
         .index
     )
-    groups = list(dict.fromkeys(data["group"]))[: settings["max_groups"]]
-    data = data[data["group"].isin(groups)]
     networks = runs[runs["group"].isin(groups) & (runs["status"] == "completed")]
     sizes = " or ".join(map(str, sorted(set(data["n_layers"]))))
     text = [
@@ -47,6 +48,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "Measures that are not symmetric are symmetrised. Bars: standard deviation over pairs; "
         "dotted: chance.",
         f"n = {labels.count(len(networks), 'network')}.",
+        choice.left_out(len(groups), len(matched)),
         labels.failures(runs),
     ]
     return Drawing(_figure(data, groups, order), data, " ".join(filter(None, text)))
