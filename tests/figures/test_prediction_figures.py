@@ -49,6 +49,13 @@ def test_examples_stand_where_their_accuracies_are(predicted):
     assert "n = 24 networks" in drawing.caption
 
 
+def test_halves_of_an_odd_number_of_networks_are_not_called_equal(predicted):
+    drawing = draw("prediction_examples", predicted(seeds=5))
+    within = drawing.figure.axes[1]
+    assert [within.get_xlabel()[-5:], within.get_ylabel()[-5:]] == ["n = 2", "n = 3"]
+    assert "as many networks" not in drawing.caption
+
+
 def test_too_few_networks_are_said_to_be_untested(predicted):
     study = predicted(seeds=2)
     scatter = draw("prediction_examples", study)

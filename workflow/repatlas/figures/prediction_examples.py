@@ -44,7 +44,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     networks = int(runs.loc[runs["status"] == "completed", "group"].isin(shown).sum())
     text = [
         f"{FIGURES['prediction_examples'].title}: share of networks that are right about a test "
-        "example, with as many networks on either axis.",
+        "example.",
         "Left: two architectures; middle and right: two disjoint halves of the seeds of one, which "
         "differ by chance alone.",
         "r, correlation, and |Δ|, mean absolute difference in percentage points, are means over "
