@@ -107,14 +107,9 @@ def _runs(
 def _groups(
     results: StudyResults, cells: pd.DataFrame, axes: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    naming = [a for a in choice.varying(results, cells) if a not in labels.NAMED]
-    texts = []
-    for _, cell in cells.iterrows():
-        more = labels.settings(cell, naming)
-        texts.append(f"{labels.network(cell)}{', ' if more else ''}{more}")
     return {
         "group": cells["group"],
-        "label": texts,
+        "label": list(choice.names(results, cells).values()),
         "completed": cells["completed"],
         "places": _places(cells, axes),
     }

@@ -44,12 +44,10 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     runs = choice.select_runs(results, settings)
     measure = choice.measure_of(results, settings)
     cells, notes = _cells(results, runs, measure, settings["max_groups"])
-    naming = [a for a in choice.varying(results, cells) if a not in labels.NAMED]
     blocks = []
-    for _, cell in cells.iterrows():
-        found = choice.completed_seeds(runs, cell["group"])
+    for group, name in choice.names(results, cells).items():
+        found = choice.completed_seeds(runs, group)
         found = _most_compared(found, results.pairs(measure), settings["max_seeds"])
-        name = ", ".join([labels.network(cell), *(labels.setting(a, cell[a]) for a in naming)])
         blocks.append(_block(name, results, found, measure, settings["layers"]))
     data = pd.concat([f for block in blocks for f in block.frames], ignore_index=True)
     curves = _curves(results, measure, cells, data)

@@ -17,13 +17,13 @@ from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap
-from repatlas.figures.pairs import Pair, choose
+from repatlas.figures.pairs import Pair, choose, names
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import GREY, Drawing
 from repatlas.results import StudyResults
 
 _MARGINS = Margins(0.5, 0.72, 0.08, 0.42, x_gap=0.4, y_gap=0.3)
-_TITLE, _MOST = 0.36, 1.75  # inches
+_TITLE, _LINE, _MOST = 0.36, 0.12, 1.75  # inches
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
@@ -55,7 +55,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         choice.left_out(len(chosen), total, "pairs of architectures"),
         labels.failures(runs),
     ]
-    return Drawing(_figure(chosen, frames, measure), data, " ".join(filter(None, text)))
+    figure = _figure(chosen, names(results, chosen), frames, measure)
+    return Drawing(figure, data, " ".join(filter(None, text)))
 
 
 def _matches(results: StudyResults, done: pd.DataFrame, measure: str, kind: str) -> pd.DataFrame:
@@ -84,21 +85,31 @@ def _span(data: pd.DataFrame) -> str:
     return f"{counts[0]}{f' to {counts[-1]}' if len(counts) > 1 else ''} ordered pairs"
 
 
-def _figure(pairs: Sequence[Pair], frames: Sequence[pd.DataFrame], measure: str) -> Figure:
+def _figure(
+    pairs: Sequence[Pair], named: Mapping[str, str], frames: Sequence[pd.DataFrame], measure: str
+) -> Figure:
+    """A panel a pair; `named`: the name of each group."""
     norm = heatmap.scale_of(measure)
     columns = min(3, len(pairs))
     side = min(_MARGINS.room(columns), _MOST)
-    rows = Rows(_MARGINS, len(pairs), columns, side, _TITLE, side)
-    for ax, pair, frame in zip(rows.axes, pairs, frames, strict=True):
+    heads = [_head(pair, named, side) for pair in pairs]
+    title = _TITLE + _LINE * (max(head.count("\n") for head in heads) - 1)
+    rows = Rows(_MARGINS, len(pairs), columns, side, title, side)
+    for ax, head, frame in zip(rows.axes, heads, frames, strict=True):
         _panel(ax, frame, norm)
-        again = pair.small["group"] == pair.large["group"]
-        other = "another seed" if again else labels.network(pair.large)
-        ax.set_title(f"{labels.network(pair.small)}\nin {other}", pad=4.5, linespacing=1.05)
+        ax.set_title(head, pad=4.5, linespacing=1.05)
     rows.name_axes("Relative depth of the layer", "Relative depth of its best match")
     bar = rows.sheet.figure.colorbar(ScalarMappable(norm, "viridis"), cax=rows.scale_axes())
     bar.set_label(f"{labels.measure(measure)}\nwith the match", linespacing=1.1)
     bar.outline.set_linewidth(0.6)
     return rows.sheet.figure
+
+
+def _head(pair: Pair, named: Mapping[str, str], width: float) -> str:
+    """What stands over a panel of that width."""
+    small, large = pair.small["group"], pair.large["group"]
+    other = "another seed" if small == large else named[large]
+    return f"{labels.wrapped(named[small], width)}\n{labels.wrapped(f'in {other}', width)}"
 
 
 def _panel(ax: Axes, frame: pd.DataFrame, norm: mpl.colors.Normalize) -> None:

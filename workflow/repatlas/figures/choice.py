@@ -69,6 +69,18 @@ def varying(results: StudyResults, cells: pd.DataFrame) -> list[str]:
     return [a for a in _by_preference(_axes(results)) if _number_of_values(cells, a) > 1]
 
 
+def names(results: StudyResults, cells: pd.DataFrame) -> dict[str, str]:
+    """The name of each of the cells by its group: the network's, and the settings in which these
+    cells differ: 'ResNet-38, width 2, 1/16 of the data'."""
+    naming = [a for a in varying(results, cells) if a not in labels.NAMED]
+    return {
+        cell["group"]: ", ".join(
+            [labels.network(cell), *(labels.setting(a, cell[a]) for a in naming)]
+        )
+        for _, cell in cells.iterrows()
+    }
+
+
 def _number_of_values(cells: pd.DataFrame, axis: str) -> int:
     """How many values of an axis the cells have. That some lack a depth or width is no value: their
     architecture tells them from the others."""
@@ -145,7 +157,8 @@ def arrange(
     row_axis = others[0]
     several = cells.groupby(row_axis)[axis].transform("nunique") > 1
     if several.any():
-        alone = [labels.network(cell) for _, cell in cells[~several].iterrows()]
+        named = names(results, cells)
+        alone = [named[group] for group in cells.loc[~several, "group"]]
         if alone:
             notes.append(f"Alone in its row and not shown: {'; '.join(alone)}.")
         cells = cells[several]

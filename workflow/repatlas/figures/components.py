@@ -53,7 +53,7 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
     shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
     kinds = [kind for kind in _HEADS if kind != "cka_without_pc1" or _has_fourth(results, settings)]
     frames = _by_panel(results, layers, shown, kinds)
-    heads = [title(results, shown, run) for run in shown]
+    heads = list(choice.names(results, pd.DataFrame(shown)).values())
     figure, undefined = _first_component_figure(frames, heads, kinds)
     text = [
         f"{FIGURES['first_component'].title}, over all {_examples(layers)} probe images at once: "
@@ -176,8 +176,8 @@ def _by_layer(
     shown = cells.iloc[choice.evenly(list(range(len(cells))), most)]
     data = table[table["group"].isin(shown["group"])].reset_index(drop=True)
     columns = min(settings["max_columns"], len(shown))
-    heads = [title(results, shown, cell) for _, cell in shown.iterrows()]
-    heads = [labels.wrapped(head, _MARGINS.room(columns)) for head in heads]
+    names = choice.names(results, shown).values()
+    heads = [labels.wrapped(name, _MARGINS.room(columns)) for name in names]
     above = _TITLE + _LINE * max(head.count("\n") for head in heads)
     rows = Rows(_MARGINS, len(shown), columns, 1.7 if len(shown) <= columns else 1.2, above)
     for ax, head, group in zip(rows.axes, heads, shown["group"], strict=True):
@@ -230,15 +230,6 @@ def networks(
         raise DataError(f"No network to draw: none with seed {seed} completed.")
     kept = choice.evenly(found, most)
     return kept, list(filter(None, [choice.left_out(len(kept), len(found))]))
-
-
-def title(results: StudyResults, shown: Any, run: pd.Series) -> str:
-    """A network's name, with the settings in which those shown differ, in a line."""
-    frame = shown if isinstance(shown, pd.DataFrame) else pd.DataFrame(list(shown))
-    naming = [a for a in choice.varying(results, frame) if a not in labels.NAMED]
-    name = labels.network(run)
-    more = labels.settings(run, naming)
-    return f"{name}, {more}" if more else name
 
 
 def _has_fourth(results: StudyResults, settings: Mapping[str, Any]) -> bool:

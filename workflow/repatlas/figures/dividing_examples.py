@@ -14,13 +14,13 @@ from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice
 from repatlas.figures.images import draw_image
-from repatlas.figures.pairs import Pair
+from repatlas.figures.pairs import Pair, names
 from repatlas.figures.prediction_pairs import rows_of, select_pairs
 from repatlas.figures.style import DOUBLE, Drawing, Sheet
 from repatlas.results import StudyResults
 
 _LEFT, _TOP, _BOTTOM = 0.1, 0.08, 0.08  # inches
-_GAP, _TEXT, _TITLE, _PAIR_GAP = 0.08, 0.36, 0.26, 0.14
+_GAP, _TEXT, _TITLE, _LINE, _PAIR_GAP = 0.08, 0.36, 0.26, 0.12, 0.14
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
@@ -41,16 +41,17 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         ]
     columns = max([8, *(len(part) for *_, part in parts)])
     side = (DOUBLE - 2 * _LEFT - (columns - 1) * _GAP) / columns
-    pitch = _TITLE + side + _TEXT
+    named = names(results, pairs)
+    titles = [labels.wrapped(_title(*part, named), DOUBLE - 2 * _LEFT) for part in parts]
+    above = _TITLE + _LINE * max(title.count("\n") for title in titles)
+    pitch = above + side + _TEXT
     sheet = Sheet(DOUBLE, _TOP + len(parts) * pitch + (len(pairs) - 1) * _PAIR_GAP + _BOTTOM)
-    for number, (pair, favoured, part) in enumerate(parts):
+    for number, (title, (*_, part)) in enumerate(zip(titles, parts, strict=True)):
         top = _TOP + number * pitch + number // 2 * _PAIR_GAP
-        title = _title(pair, favoured, part)
-        sheet.figure.text(
-            _LEFT / DOUBLE, 1 - (top + 0.1) / sheet.height, title, va="center", fontsize=7
-        )
+        at = 1 - (top + 0.1 + _LINE * title.count("\n") / 2) / sheet.height
+        sheet.figure.text(_LEFT / DOUBLE, at, title, va="center", fontsize=7)
         for k, (_, row) in enumerate(part.iterrows()):
-            ax = sheet.axes(_LEFT + k * (side + _GAP), top + _TITLE, side, side)
+            ax = sheet.axes(_LEFT + k * (side + _GAP), top + above, side, side)
             _image(ax, row, images.loc[(row["dataset_folder"], row["example"])])
     data = pd.concat([part for *_, part in parts], ignore_index=True)
     text = [
@@ -66,8 +67,9 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     return Drawing(sheet.figure, data, " ".join(filter(None, text)))
 
 
-def _title(pair: Pair, favoured: str, part: pd.DataFrame) -> str:
-    names = {"a": labels.network(pair.small), "b": labels.network(pair.large)}
+def _title(pair: Pair, favoured: str, part: pd.DataFrame, named: Mapping[str, str]) -> str:
+    """What stands over a row; `named`: the name of each group."""
+    names = {"a": named[pair.small["group"]], "b": named[pair.large["group"]]}
     other = {"a": "b", "b": "a"}[favoured]
     if part.empty:
         return f"{names[favoured]} is ahead of {names[other]} on no example"

@@ -16,7 +16,7 @@ from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap
-from repatlas.figures.components import networks, title
+from repatlas.figures.components import networks
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import Drawing, ordered
@@ -85,10 +85,9 @@ def _projections_figure(
 ) -> Figure:
     columns = min(most, len(shown))
     heads = []
-    for _, cell in shown.iterrows():
-        n = labels.count(data.loc[data["group"] == cell["group"], "run"].nunique(), "network")
-        head = f"{title(results, shown, cell)}, n = {n}"
-        heads.append(labels.wrapped(head, _MARGINS.room(columns)))
+    for group, name in choice.names(results, shown).items():
+        n = labels.count(data.loc[data["group"] == group, "run"].nunique(), "network")
+        heads.append(labels.wrapped(f"{name}, n = {n}", _MARGINS.room(columns)))
     above = _TITLE + _LINE * max(head.count("\n") for head in heads)
     rows = Rows(_MARGINS, len(shown), columns, 1.6 if len(shown) <= columns else 1.2, above)
     statistics = results.table("dominant_layers")
@@ -135,6 +134,7 @@ def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     metrics = results.table("dominant_removal")
     kinds = metrics.drop_duplicates(["criterion", "removed"])[["criterion", "removed"]]
     kinds = list(kinds.itertuples(index=False, name=None))
+    heads = choice.names(results, pd.DataFrame(shown))
     grid = Grid(len(shown), len(kinds), 4)
     sheet, norm = grid.sheet(), heatmap.scale_of(_MEASURE)
     frames, panels = [], []
@@ -147,7 +147,7 @@ def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         panel.x_label = "ReLU layer" if row == len(shown) - 1 else ""
         ax = sheet.axes(*grid.corner(row, column), grid.side, grid.side)
         heatmap.draw_map(ax, panel, norm)
-        head = title(results, shown, run) if column == 0 else ""
+        head = heads[run["group"]] if column == 0 else ""
         head = f"{head}\n{_words(*kind)}\n{_found(found)}"
         ax.set_title(head, loc="left", pad=4.5, linespacing=1.1, fontsize=6.5)
         panels.append(panel)

@@ -13,7 +13,7 @@ from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
 from repatlas.figures import choice
-from repatlas.figures.components import networks, title
+from repatlas.figures.components import networks
 from repatlas.figures.images import draw_image
 from repatlas.figures.style import DOUBLE, Drawing, Sheet
 from repatlas.results import StudyResults
@@ -43,11 +43,12 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         2 * _LEFT + columns * side + (columns - 1) * _GAP,
         _TOP + len(shown) * (block + _NETWORK_GAP) - _NETWORK_GAP + _BOTTOM,
     )
+    names = choice.names(results, pd.DataFrame(shown))
     frames = []
     for number, run in enumerate(shown):
         top = _TOP + number * (block + _NETWORK_GAP)
         own = table[table["run"] == run["run"]].sort_values("rank")
-        name = f"{title(results, shown, run)}, seed {run['seed']}"
+        name = f"{names[run['group']]}, seed {run['seed']}"
         frames += _draw_network(sheet, top, side, columns, name, own)
     data = pd.concat(frames, ignore_index=True)
     text = [

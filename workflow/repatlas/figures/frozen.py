@@ -62,11 +62,7 @@ def chosen(
             f"Of each architecture the first {first.removeprefix('1 ')} "
             f"{'is' if settings['max_seeds'] == 1 else 'are'} shown."
         )
-    naming = [a for a in choice.varying(results, some) if a not in labels.NAMED]
-    names = [
-        ", ".join([labels.network(cell), *(labels.setting(a, cell[a]) for a in naming)])
-        for _, cell in some.iterrows()
-    ]
+    names = list(choice.names(results, some).values())
     return Shown(some, names, pd.concat(parts, ignore_index=True), notes)
 
 

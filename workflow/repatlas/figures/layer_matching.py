@@ -51,7 +51,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         choice.left_out(len(groups), len(matched)),
         labels.failures(runs),
     ]
-    return Drawing(_figure(data, groups, order), data, " ".join(filter(None, text)))
+    names = choice.names(results, data.drop_duplicates("group"))
+    return Drawing(_figure(data, names, order), data, " ".join(filter(None, text)))
 
 
 def _span(data: pd.DataFrame) -> str:
@@ -61,11 +62,11 @@ def _span(data: pd.DataFrame) -> str:
     return f"{counts[0]} to {counts[-1]} pairs"
 
 
-def _figure(data: pd.DataFrame, groups: Sequence[str], order: Sequence[str]) -> Figure:
-    """A line a measure in that `order`, upwards, a colour an architecture."""
-    names = {group: labels.network(data[data["group"] == group].iloc[0]) for group in groups}
+def _figure(data: pd.DataFrame, groups: Mapping[str, str], order: Sequence[str]) -> Figure:
+    """A line a measure in that `order`, upwards, a colour an architecture; `groups` has their
+    names."""
     left = max(_LEFT, lines.room_for([labels.measure(name) for name in order]))
-    right = 0.15 if len(groups) == 1 else _KEY + lines.room_for(names.values())
+    right = 0.15 if len(groups) == 1 else _KEY + lines.room_for(groups.values())
     rows = max((0.1 + 0.05 * len(groups)) * len(order), 0.13 * len(groups))
     # The panel keeps its width beside whatever names stand on either side of it.
     width = left - _LEFT + (SINGLE if len(groups) == 1 else SINGLE + right)
@@ -83,7 +84,7 @@ def _figure(data: pd.DataFrame, groups: Sequence[str], order: Sequence[str]) -> 
             color=colour,
             markersize=3,
             elinewidth=0.7,
-            label=names[group],
+            label=groups[group],
         )
         ax.axvline(100 * part["chance"].iloc[0], color=colour, linewidth=0.6, linestyle=":")
     ax.set_yticks(range(len(order)), [labels.measure(name) for name in order])

@@ -48,6 +48,11 @@ def choose(
     return len(pairs), list(chosen.values())
 
 
+def names(results: StudyResults, pairs: Sequence[Pair]) -> dict[str, str]:
+    """The name of each architecture of the pairs by its group, see :func:`choice.names`."""
+    return choice.names(results, pd.DataFrame([side for pair in pairs for side in pair[:2]]))
+
+
 def _key(pair: Pair) -> tuple[str, str]:
     return pair.small["group"], pair.large["group"]
 

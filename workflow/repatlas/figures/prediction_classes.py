@@ -13,14 +13,14 @@ from repatlas import labels
 from repatlas.analysis.significance import ALPHA
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice
-from repatlas.figures.pairs import Pair
+from repatlas.figures.pairs import Pair, names
 from repatlas.figures.prediction_pairs import oriented, rows_of, select_pairs
 from repatlas.figures.style import DOUBLE, GREY, SINGLE, Drawing, Sheet, ordered
 from repatlas.results import StudyResults
 
 _TOP, _BOTTOM, _TITLE = 0.08, 0.42, 0.5  # inches
 _X_GAP, _Y_GAP, _PITCH = 0.25, 0.35, 0.14
-_LETTER = 0.055
+_LETTER, _LINE = 0.055, 0.12
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
@@ -62,7 +62,9 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         choice.left_out(len(pairs), total, "pairs of architectures"),
         labels.failures(runs),
     ]
-    return Drawing(_sheet(parts, pairs).figure, data, " ".join(filter(None, text)))
+    return Drawing(
+        _sheet(parts, pairs, names(results, pairs)).figure, data, " ".join(filter(None, text))
+    )
 
 
 def _oriented(table: pd.DataFrame, pair: Pair, column: str) -> pd.DataFrame:
@@ -74,22 +76,26 @@ def _oriented(table: pd.DataFrame, pair: Pair, column: str) -> pd.DataFrame:
     return own
 
 
-def _sheet(parts: list[pd.DataFrame], pairs: list[Pair]) -> Sheet:
+def _sheet(parts: list[pd.DataFrame], pairs: list[Pair], named: Mapping[str, str]) -> Sheet:
+    """A panel a pair; `named`: the name of each group."""
     columns = min(2, len(parts))
     width = SINGLE if columns == 1 else DOUBLE
     left = 0.2 + _LETTER * max(len(name) for part in parts for name in part["name"])
     inner = (width - 0.1 - (columns - 1) * _X_GAP) / columns - left
+    heads = [_head(part, pair, named, inner) for part, pair in zip(parts, pairs, strict=True)]
+    title = _TITLE + _LINE * (max(head.count("\n") for head in heads) - 2)
     rows = [parts[k : k + columns] for k in range(0, len(parts), columns)]
     heights = [max(len(part) + _gap(part) for part in row) * _PITCH + 0.1 for row in rows]
     sheet = Sheet(
-        width, _TOP + sum(heights) + len(rows) * (_TITLE + _Y_GAP + 0.1) - _Y_GAP + _BOTTOM - 0.1
+        width, _TOP + sum(heights) + len(rows) * (title + _Y_GAP + 0.1) - _Y_GAP + _BOTTOM - 0.1
     )
     top = _TOP
     for r, (row, height) in enumerate(zip(rows, heights, strict=True)):
-        top += _TITLE
+        top += title
         for c, part in enumerate(row):
             ax = sheet.axes(left + c * (inner + left + _X_GAP), top, inner, height)
-            _panel(ax, part, pairs[r * columns + c])
+            _panel(ax, part)
+            ax.set_title(heads[r * columns + c], loc="left", pad=4, linespacing=1.05)
         top += height + _Y_GAP + 0.1
     return sheet
 
@@ -98,7 +104,15 @@ def _gap(part: pd.DataFrame) -> int:
     return int((part["kind"] == "class_group").any())
 
 
-def _panel(ax: Axes, part: pd.DataFrame, pair: Pair) -> None:
+def _head(part: pd.DataFrame, pair: Pair, named: Mapping[str, str], width: float) -> str:
+    """What stands over a panel of that width."""
+    large = labels.wrapped(named[pair.large["group"]], width)
+    small = labels.wrapped(f"minus {named[pair.small['group']]}", width)
+    n = part.iloc[0]
+    return f"{large}\n{small}\nn = {int(n['n_b'])} and {int(n['n_a'])} networks"
+
+
+def _panel(ax: Axes, part: pd.DataFrame) -> None:
     part = part.reset_index(drop=True)
     grouped = (part["kind"] == "class_group").astype(int)
     places = part.index.to_numpy() + grouped.to_numpy()
@@ -116,14 +130,6 @@ def _panel(ax: Axes, part: pd.DataFrame, pair: Pair) -> None:
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.7, max(places) + 0.7)
     ax.set_xlabel("Difference in accuracy (percentage points)", labelpad=2)
-    n = part.iloc[0]
-    ax.set_title(
-        f"{labels.network(pair.large)}\nminus {labels.network(pair.small)}\n"
-        f"n = {int(n['n_b'])} and {int(n['n_a'])} networks",
-        loc="left",
-        pad=4,
-        linespacing=1.05,
-    )
 
 
 def _untested(data: pd.DataFrame) -> str:

@@ -18,6 +18,7 @@ from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice
 from repatlas.figures.pairs import Pair
+from repatlas.figures.pairs import names as names_of
 from repatlas.figures.prediction_pairs import oriented, select_pairs
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import GREY, Drawing
@@ -25,7 +26,7 @@ from repatlas.results import StudyResults
 
 MOST_LEVELS = 20
 _MARGINS = Margins(0.58, 0.62, 0.08, 0.5, x_gap=0.62, y_gap=0.52)
-_SIDE, _TITLE = 1.58, 0.36  # inches
+_SIDE, _TITLE, _LINE = 1.58, 0.36, 0.12  # inches
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
@@ -38,7 +39,10 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     examples = results.table("prediction_examples")
     examples["group"] = examples["group"].astype(str)
     halves = {group: part.sort_values("example") for group, part in examples.groupby("group")}
-    panels = [panel for pair in pairs for panel in _panels(pair, oriented(table, pair), halves)]
+    named = names_of(results, pairs)
+    panels = [
+        panel for pair in pairs for panel in _panels(pair, named, oriented(table, pair), halves)
+    ]
     data = pd.concat([panel["counts"] for panel in panels], ignore_index=True)
     shown = {group for pair in pairs for group in (pair.small["group"], pair.large["group"])}
     networks = int(runs.loc[runs["status"] == "completed", "group"].isin(shown).sum())
@@ -60,7 +64,12 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 def _figure(panels: Sequence[Mapping[str, Any]], data: pd.DataFrame) -> Figure:
     norm = LogNorm(1, max(int(data["examples"].max()), 2))
-    rows = Rows(_MARGINS, len(panels), 3, _SIDE, _TITLE, _SIDE)
+    title = _TITLE + _beyond_two_lines([panel["title"] for panel in panels])
+    more = _beyond_two_lines([text for panel in panels for text in panel["axes"]])
+    margins = _MARGINS._replace(
+        left=_MARGINS.left + more, bottom=_MARGINS.bottom + more, y_gap=_MARGINS.y_gap + more
+    )
+    rows = Rows(margins, len(panels), 3, _SIDE, title, _SIDE)
     for ax, panel in zip(rows.axes, panels, strict=True):
         _draw_panel(ax, panel, norm)
     bar = rows.sheet.figure.colorbar(ScalarMappable(norm, _colours()), cax=rows.scale_axes())
@@ -69,14 +78,24 @@ def _figure(panels: Sequence[Mapping[str, Any]], data: pd.DataFrame) -> Figure:
     return rows.sheet.figure
 
 
-def _panels(pair: Pair, row: pd.Series, halves: Mapping[str, pd.DataFrame]) -> list[dict]:
+def _beyond_two_lines(texts: Sequence[str]) -> float:
+    """Inches that the longest of the texts takes beside those of two lines."""
+    return _LINE * max(text.count("\n") - 1 for text in texts)
+
+
+def _panels(
+    pair: Pair, named: Mapping[str, str], row: pd.Series, halves: Mapping[str, pd.DataFrame]
+) -> list[dict]:
     """What the three panels of a pair show and say: the two against each other, halves of either.
-    `row` is the pair's in prediction_pairs.csv, `halves` the examples' accuracies by group."""
-    small, large = (halves[side["group"]] for side in (pair.small, pair.large))
-    names = [labels.network(side) for side in (pair.small, pair.large)]
+    `named`: the name of each group; `row` is the pair's in prediction_pairs.csv, `halves` the
+    examples' accuracies by group."""
+    groups = pair.small["group"], pair.large["group"]
+    small, large = (halves[group] for group in groups)
+    names = [labels.wrapped(named[group], _SIDE) for group in groups]
+    against = labels.wrapped(f"against {named[groups[1]]}", _SIDE)
     either = ["one half", "the other half"]
     made = {
-        "between": (small, large, names, f"{names[0]}\nagainst {names[1]}"),
+        "between": (small, large, names, f"{names[0]}\n{against}"),
         "within_a": (small, small, either, f"Two halves of\n{names[0]}"),
         "within_b": (large, large, either, f"Two halves of\n{names[1]}"),
     }

@@ -10,7 +10,7 @@ from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
 from repatlas.figures import choice
-from repatlas.figures.pairs import Pair, choose
+from repatlas.figures.pairs import Pair, choose, names
 from repatlas.figures.style import GREY, Drawing, Sheet, markers, ordered
 from repatlas.results import StudyResults
 
@@ -83,7 +83,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """
     runs = choice.select_runs(results, settings)
     table, total, pairs = select_pairs(results, runs, settings["max_pairs"], least=2)
-    data = pd.DataFrame([row for pair in pairs for row in _disagreements(table, pair)])
+    named = names(results, pairs)
+    data = pd.DataFrame([row for pair in pairs for row in _disagreements(table, pair, named)])
     networks = int(
         runs.loc[runs["status"] == "completed", "group"]
         .isin({*data["group_a"], *data["group_b"]})
@@ -100,13 +101,15 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     return Drawing(figure, data.drop(columns="name"), " ".join(filter(None, text)))
 
 
-def _disagreements(table: pd.DataFrame, pair: Pair) -> list[dict[str, Any]]:
-    """The rows of a pair: within either architecture, and between the two."""
+def _disagreements(
+    table: pd.DataFrame, pair: Pair, named: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The rows of a pair: within either architecture, and between the two. `named`: the name of
+    each group."""
     row = oriented(table, pair)
-    names = [labels.network(side) for side in (pair.small, pair.large)]
     found = {
-        "within_a": f"within {names[0]}",
-        "within_b": f"within {names[1]}",
+        "within_a": f"within {named[pair.small['group']]}",
+        "within_b": f"within {named[pair.large['group']]}",
         "between": "between the two",
     }
     return [

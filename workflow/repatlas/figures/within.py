@@ -73,7 +73,7 @@ def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Draw
         f"{labels.layer_words(settings['layers'])} of one network a panel, numbered from the "
         "input.",
         labels.direction(measure),
-        f"n = {labels.count(len(drawn), 'network')}, {_seeds(drawn)}.",
+        f"n = {labels.count(len(drawn), 'network')}, {_seeds(results, drawn)}.",
         heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),
         *plan.notes,
         labels.failures(runs),
@@ -113,11 +113,12 @@ def _lacking(results: StudyResults, runs: pd.DataFrame, layers: str) -> set[str]
     return without if len(without) < len(known) else set()
 
 
-def _seeds(drawn: list[pd.Series]) -> str:
+def _seeds(results: StudyResults, drawn: list[pd.Series]) -> str:
     """Which seeds are shown: the usual one, and the exceptions by name."""
+    names = choice.names(results, pd.DataFrame(drawn))
     seeds = [int(run["seed"]) for run in drawn]
     usual = max(sorted(set(seeds)), key=seeds.count)
-    others = [f"{labels.network(run)}: seed {run['seed']}" for run in drawn if run["seed"] != usual]
+    others = [f"{names[run['group']]}: seed {run['seed']}" for run in drawn if run["seed"] != usual]
     return f"seed {usual}" + (f" ({'; '.join(others)})" if others else "")
 
 

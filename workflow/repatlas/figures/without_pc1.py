@@ -12,7 +12,7 @@ from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap
-from repatlas.figures.components import networks, title
+from repatlas.figures.components import networks
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.style import Drawing
 from repatlas.results import StudyResults
@@ -39,7 +39,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         raise DataError(f"No layer of the kind {settings['layers']!r} was read out.")
     blocks = results.table("cka_without_pc1_blocks").set_index("run")
     side = Grid(2, len(shown), 3).side
-    heads = [labels.wrapped(title(results, shown, run), side, _SIZE) for run in shown]
+    names = choice.names(results, pd.DataFrame(shown)).values()
+    heads = [labels.wrapped(name, side, _SIZE) for name in names]
     grid = Grid(2, len(shown), 3 + max(head.count("\n") for head in heads))
     sheet, norm = grid.sheet(), heatmap.scale_of(_MEASURE)
     axis = labels.layer_axis(settings["layers"])
