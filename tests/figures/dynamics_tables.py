@@ -41,7 +41,7 @@ def write_dynamics(tables, runs, design):
                         **dict(index=i, layer=layer.name, kind=layer.kind),
                         "pc1_share": pc1(i, step) + nan,
                         "cka_to_final": to_final(i, step, run["seed"]) + nan,
-                        **dict(batch_norm="train", reason=reason),
+                        **dict(n_batches=8 if ok else 0, batch_norm="train", reason=reason),
                     }
                 )
             relu = [i for i, layer in enumerate(layers) if layer.kind == "relu"]

@@ -6,6 +6,7 @@ from dynamics_tables import STEPS, alike, pc1, to_final
 from repatlas.errors import DataError
 from repatlas.figures import draw
 from repatlas.layers import layers_of
+from repatlas.results import load_study
 
 RESNET_8 = layers_of({"architecture": "resnet", "depth": 8})
 
@@ -79,6 +80,21 @@ def test_lines_over_training_are_the_networks(study_of):
     np.testing.assert_allclose(ends, [0.4, 0.4, 0.5])
     np.testing.assert_allclose(accuracy.lines[0].get_ydata(), [0.1, 0.12, 0.3, 0.9])
     assert "1 of 4 networks did not complete" in drawing.caption
+
+
+@pytest.mark.parametrize(
+    "name", ["dynamics_within", "dynamics_to_final", "dynamics_component", "dynamics_blocks"]
+)
+def test_the_caption_counts_the_images_that_were_read_out(name, study_of):
+    study = study_of(depths=(8, 14), widths=(1.0,), across="none", diverged=[(14, 1.0, 1)])
+    tables = study.folder / "tables"
+    runs = study.runs.assign(probe="digits-n512-b64-p10-481d85b1")
+    runs.to_csv(tables / "runs.csv", index=False)
+    assert "on 512 probe images of digits in batches of 64 (1 pass)" in draw(name, study).caption
+    table = study.table("dynamics")
+    table.assign(n_batches=table["n_batches"].clip(upper=2)).to_csv(tables / "dynamics.csv")
+    limited = draw(name, load_study(study.folder)).caption
+    assert "on 128 probe images of digits in batches of 64 (1 pass)" in limited
 
 
 def test_networks_that_all_failed_give_no_figure(study_of):

@@ -181,7 +181,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "dynamics_within": Figure(
         "Similarity of all layers of one network, at checkpoints of its training",
-        ("runs.csv", "dynamics_similarity.parquet", "dynamics_blocks.csv"),
+        ("runs.csv", "dynamics.csv", "dynamics_similarity.parquet", "dynamics_blocks.csv"),
         {"layers": "all", "seed": None, "block": True, "max_rows": 6, "max_columns": 6},
         analysis="dynamics",
     ),
@@ -199,7 +199,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "dynamics_blocks": Figure(
         "Block structure, similarity to the final network and accuracy over training",
-        ("runs.csv", "dynamics_blocks.csv"),
+        ("runs.csv", "dynamics.csv", "dynamics_blocks.csv"),
         {"max_columns": 4},
         analysis="dynamics",
     ),

@@ -192,15 +192,23 @@ def seeds(values: Iterable[int]) -> str:
 
 def probes(runs: pd.DataFrame) -> str:
     """'512 probe images of digits in batches of 64 (1 pass)', from the probes' names."""
-    texts = []
-    for probe in runs["probe"].unique():
-        if found := _PROBE.fullmatch(probe):
-            n, batch, passes = (int(found[k]) for k in "nbp")
-            texts.append(
-                f"{n // batch * batch} probe images of {found['data']} in batches of {batch} "
-                f"({passes} {'pass' if passes == 1 else 'passes'})"
-            )
-    return "; ".join(texts)
+    return "; ".join(filter(None, map(probe, runs["probe"].unique())))
+
+
+def probe(name: str, batches: int | None = None) -> str:
+    """One probe in words by its name, or its first `batches` batches; '' for another name."""
+    found = _PROBE.fullmatch(name)
+    if not found:
+        return ""
+    n, size, passes = (int(found[k]) for k in "nbp")
+    if batches is None:
+        batches = n // size
+    else:
+        passes = 1
+    return (
+        f"{batches * size} probe images of {found['data']} in batches of {size} "
+        f"({passes} {'pass' if passes == 1 else 'passes'})"
+    )
 
 
 def failures(runs: pd.DataFrame) -> str:

@@ -85,7 +85,7 @@ def _by_layer(
     data = cells.drop(columns="completed").merge(data, on="group")
     figure = _figure(shown, naming_axes(results, cells), data, quantity, settings)
     text = [
-        f"{FIGURES[name].title}: {quantity.words}, on {labels.probes(runs)}; "
+        f"{FIGURES[name].title}: {quantity.words}, on {probes(results, runs)}; "
         f"{labels.layer_words(settings['layers'])}, numbered from the input.",
         normalisation(results),
         "Means over the networks of an architecture, whose number stands above each panel; the "
@@ -162,6 +162,17 @@ def are_shown(table: pd.DataFrame, side: str, layers: str) -> pd.Series:
     if not names:
         raise DataError(f"No layer {layers!r} was read out at the checkpoints.")
     return table[columns[0]].astype(str).isin(names)
+
+
+def probes(results: StudyResults, runs: pd.DataFrame) -> str:
+    """The probe images that the networks of `runs` saw at their checkpoints, in words: whole
+    batches of the first pass, of which a study may set a limit."""
+    read = results.table("dynamics").drop_duplicates("run").set_index("run")["n_batches"]
+    found = runs[["probe"]].assign(n_batches=runs["run"].map(read))
+    # A network that failed was not read out.
+    found = found[found["n_batches"] > 0].drop_duplicates()
+    texts = [labels.probe(name, int(n)) for name, n in found.itertuples(index=False)]
+    return "; ".join(filter(None, texts))
 
 
 def naming_axes(results: StudyResults, cells: pd.DataFrame) -> list[str]:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from repatlas import labels
 from repatlas.catalogue import FIGURES
 from repatlas.figures import choice, lines, over_grid
+from repatlas.figures.dynamics import probes
 from repatlas.figures.style import Drawing, ordered
 from repatlas.results import StudyResults
 
@@ -55,8 +56,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         over_grid.title(panels[0][k], facet, over_grid.within(data, facet)["run"].nunique())
         panels[-1][k].set_xlabel("Training step")
     text = [
-        f"{FIGURES['dynamics_blocks'].title}, on {labels.probes(runs)}; a line a network, a dot a "
-        "checkpoint.",
+        f"{FIGURES['dynamics_blocks'].title}, on {probes(results, runs)}; a line a network, a dot "
+        "a checkpoint.",
         "Above: share of the pairs of different ReLU layers whose CKA is above "
         f"{table['threshold'].max():g}."
         if "fraction_above" in metrics

@@ -20,6 +20,7 @@ from repatlas.figures.dynamics import (
     naming_axes,
     normalisation,
     panel_title,
+    probes,
     saved_on_the_way,
 )
 from repatlas.figures.heatmap import Grid, Panel
@@ -61,8 +62,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     norm = heatmap.scale_of(MEASURE)
     seeds = labels.seeds(sorted({int(run["seed"]) for run in networks}))
     text = [
-        f"{FIGURES['dynamics_within'].title}: {labels.measure(MEASURE)} on {labels.probes(runs)}, "
-        f"between {labels.layer_words(settings['layers'])}, numbered from the input.",
+        f"{FIGURES['dynamics_within'].title}: {labels.measure(MEASURE)} on "
+        f"{probes(results, runs)}, between {labels.layer_words(settings['layers'])}, numbered from the input.",
         normalisation(results),
         f"n = {labels.count(len(networks), 'network')}, {seeds}.",
         heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),
