@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 
 import numpy as np
+import psutil
 import pytest
 from repatlas import locks
 from repatlas.errors import ResourceError, StoreError
@@ -104,18 +105,57 @@ def test_an_orphan_does_not_wait(tmp_path, holder, monkeypatch):
         pass
 
 
-def test_an_orphan_knows_that_it_is_one(tmp_path):
-    """A shell starts a job and is killed, as the driver of a workflow."""
-    job = (
-        "import time\nfrom repatlas.locks import orphaned\nprint(orphaned(), flush=True)\n"
-        "while not orphaned(): time.sleep(.05)\nprint('alone', flush=True)"
+# The numbers of a job and of the process above it, and at each line read whether it is orphaned.
+ASKED = textwrap.dedent(
+    """
+    import os, sys
+    from repatlas.locks import orphaned
+    print(os.getppid(), os.getpid(), flush=True)
+    for line in sys.stdin:
+        print(orphaned(), flush=True)
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "outermost", "expected"),
+    [
+        (["snakemake"], True, True),
+        (["login", "snakemake"], True, False),
+        (["login", "snakemake"], False, True),
+        (["snakemake", "snakemake"], True, True),
+        (["login"], True, False),
+    ],
+    ids=["workflow", "shell above", "below a shell", "started itself again", "by hand"],
+)
+def test_a_job_is_orphaned_when_its_workflow_ends(tmp_path, names, outermost, expected):
+    """Scripts stand in for the processes above a job, the outermost first: that one is killed, or
+    the one just above the job."""
+    command = [sys.executable, "-c", ASKED]
+    for name in reversed(names):
+        script = tmp_path / name
+        script.write_text("import subprocess, sys\nsubprocess.run(sys.argv[1:])\n")
+        command = [sys.executable, str(script), *command]
+    outer = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     )
-    command = ["bash", "-c", f'{sys.executable} -c "$1"; true', "bash", job]
-    shell = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert shell.stdout.readline() == "False\n"
-    shell.kill()
-    assert shell.stdout.readline() == "alone\n"
-    shell.wait()
+    parent, job = map(int, outer.stdout.readline().split())
+    try:
+        assert asked(outer) is False
+        killed = psutil.Process(outer.pid if outermost else parent)
+        killed.kill()
+        killed.wait(30)
+        assert asked(outer) is expected
+    finally:
+        for process in (parent, job):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        outer.wait()
+
+
+def asked(process) -> bool:
+    process.stdin.write("\n")
+    return process.stdout.readline() == "True\n"
 
 
 def test_a_lock_leaves_no_file_and_holds_against_those_who_saw_it(tmp_path):

@@ -74,7 +74,8 @@ def sole_writer(
 
 
 def orphaned() -> bool:
-    """Whether a process that led to this one has ended since this module was imported."""
+    """Whether the workflow that started this process, or what lies between the two, has ended since
+    this module was imported. Never so of a process that was started by hand."""
     return not all(_is_alive(process) for process in _STARTED_BY)
 
 
@@ -86,4 +87,22 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-_STARTED_BY = psutil.Process().parents()
+def _started_by() -> list[psutil.Process]:
+    """The processes from the one above this up to Snakemake's, the last of them where Snakemake
+    started itself again. What lies above it may end: a workflow outlives its terminal."""
+    parents = psutil.Process().parents()
+    found = [number for number, process in enumerate(parents, 1) if _is_snakemake(process)]
+    return parents[: max(found, default=0)]
+
+
+def _is_snakemake(process: psutil.Process) -> bool:
+    """Whether a process is Python that runs Snakemake, not one that started it (`time snakemake`)."""
+    try:
+        names = [Path(word).name for word in process.cmdline()]
+    except psutil.Error:
+        return False  # ended meanwhile, or another user's
+    runs_it = names[1:2] == ["snakemake"] or names[1:3] == ["-m", "snakemake"]
+    return runs_it and names[0].startswith("python")
+
+
+_STARTED_BY = _started_by()
