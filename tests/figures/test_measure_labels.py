@@ -59,6 +59,9 @@ def test_a_study_is_read_by_label_or_name(with_options):
     assert len(with_options.pairs("svcca")) == len(with_options.pairs(LABEL)) > 0
     with pytest.raises(StoreError, match=r"it has: svcca\(keep=0\.9\), linear_regression"):
         with_options.similarity(run, measure="svcca(keep=0.5)")
+    failed = with_options.runs.query("status == 'diverged'")["run"].iloc[0]
+    with pytest.raises(StoreError, match="was not compared: its training diverged"):
+        with_options.similarity(run, failed, measure="svcca")
 
 
 @pytest.mark.parametrize("name", ["within_by_depth", "across_seeds", "block_metrics"])

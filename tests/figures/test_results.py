@@ -147,7 +147,8 @@ def test_pairs_are_each_compared_pair_once(study):
     pairs = study.pairs("cka_minibatch")
     assert len(pairs) == 7 * 8 / 2
     assert not pairs.duplicated().any()
-    assert study.pairs("rsa").empty
+    with pytest.raises(StoreError, match="no measure 'rsa'"):
+        study.pairs("rsa")
 
 
 def test_a_folder_that_is_no_study_names_those_there_are(study_folder, tmp_path):

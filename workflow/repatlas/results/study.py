@@ -186,8 +186,10 @@ class StudyResults:
         return path
 
     def pairs(self, measure: str) -> pd.DataFrame:
-        """The pairs of networks that `measure` compares: run_a, run_b, group_a, group_b."""
+        """The pairs of networks that `measure` compares: run_a, run_b, group_a, group_b. StoreError
+        for a measure that the study does not have."""
         pairs, measure = self._comparisons.pairs, chosen_measure(measure, self.measures)
+        self._check_measure(measure)
         return pairs[pairs["measure"] == measure].drop(columns="measure").reset_index(drop=True)
 
     @property
@@ -228,10 +230,11 @@ class StudyResults:
         found = self._comparisons.between(measure, run_a, run_b)
         if found.empty:
             # Perhaps a name without the options that the study gives it.
-            known = chosen_measure(measure, self.measures)
-            found = self._comparisons.between(known, run_a, run_b)
+            measure = chosen_measure(measure, self.measures)
+            self._check_measure(measure)
+            found = self._comparisons.between(measure, run_a, run_b)
         if found.empty:
-            raise self._not_compared(run_a, run_b, measure)
+            raise self._not_compared(run_a, run_b)
         return found if layers is None else restricted(found, layers)
 
     def similarity(
@@ -263,13 +266,15 @@ class StudyResults:
                 "The column `run` of `.runs` names them all."
             )
 
-    def _not_compared(self, run_a: str, run_b: str, measure: str) -> StoreError:
+    def _check_measure(self, measure: str) -> None:
         if measure not in self.measures:
             hint = nearest(measure, self.measures)
-            return StoreError(
+            raise StoreError(
                 f"The study {self.name} has no measure {measure!r}{hint} (it has: "
                 f"{', '.join(self.measures)}). `measures` in its YAML file adds one."
             )
+
+    def _not_compared(self, run_a: str, run_b: str) -> StoreError:
         runs = self.runs.set_index("run")
         for run in (run_a, run_b):
             if (status := runs.loc[run, "status"]) != "completed":
