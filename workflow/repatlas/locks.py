@@ -88,7 +88,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _started_by() -> list[psutil.Process]:
-    """The processes from the one above this up to Snakemake's, the last of them where Snakemake
+    """The processes from the one above this up to Snakemake's, the outermost where Snakemake
     started itself again. What lies above it may end: a workflow outlives its terminal."""
     parents = psutil.Process().parents()
     found = [number for number, process in enumerate(parents, 1) if _is_snakemake(process)]
@@ -96,7 +96,7 @@ def _started_by() -> list[psutil.Process]:
 
 
 def _is_snakemake(process: psutil.Process) -> bool:
-    """Whether a process is Python that runs Snakemake, not one that started it (`time snakemake`)."""
+    """Whether a process is Snakemake itself, not one that started it, as `time snakemake`."""
     try:
         names = [Path(word).name for word in process.cmdline()]
     except psutil.Error:
