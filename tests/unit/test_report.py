@@ -1,5 +1,7 @@
 """Headline findings, and text that markup must leave alone."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from docutils.core import publish_parts
@@ -34,6 +36,19 @@ def test_findings_are_the_numbers_of_the_tables(default):
     assert f": {default.block_summary['mean_similarity_mean'].mean():.2f} (" in seeds
 
 
+@pytest.mark.parametrize(
+    ("groups", "failed", "said"),
+    [(1, 1, ", mean over 2 seeds)."), (1, 2, ")."), (2, 1, "; means over seeds."), (2, 2, ").")],
+)
+def test_seeds_that_failed_are_not_counted(default, tmp_path, groups, failed, said):
+    folder = tmp_path / "results/studies/default"
+    shutil.copytree(default.folder, folder)
+    table = default.accuracy.head(groups).assign(n=3, n_failed=failed)
+    table.to_csv(folder / "tables/accuracy.csv", index=False)
+    assert findings(load_study(folder))[0].endswith(said)
+    assert ("over" in findings(load_study(folder))[0]) == ("over" in said)
+
+
 def test_a_study_of_one_seed_says_that_seeds_are_not_compared():
     last = findings(load_study(ROOT / "results/published/cifar10-sixteenth"))[-1]
     assert last.endswith("no networks that differ in the seed alone are compared.")
@@ -62,6 +77,15 @@ def test_a_long_table_is_cut_and_says_so(default, tmp_path):
     assert text.count("<tr>") == 501
     assert '<td class="number" title="0.123456789">0.1235</td>' in text
     assert "has no rows" in (tmp_path / "out/tables/empty.html").read_text()
+
+
+def test_a_table_is_said_to_be_explained_only_where_it_is(default, tmp_path):
+    """results/README.md knows nothing of the tables of a user's own analyses."""
+    (tmp_path / "counted.csv").write_text("a,b\n1,2\n")
+    runs = default.path("runs")
+    write_pages(default, [], [runs, tmp_path / "counted.csv"], tmp_path / "out")
+    captions = [(tmp_path / f"out/tables/{name}.rst").read_text() for name in ("runs", "counted")]
+    assert ["README" in caption for caption in captions] == [True, False]
 
 
 @pytest.mark.parametrize(

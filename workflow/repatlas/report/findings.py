@@ -25,6 +25,7 @@ def _accuracy(study: StudyResults) -> str:
     table = study.accuracy.dropna(subset=["test_accuracy_mean"])
     if table.empty:
         return "No network has a test accuracy."
+    table = table.assign(n=table["n"] - table["n_failed"])
     table = table.sort_values("test_accuracy_mean", kind="stable")
     low, high = table.iloc[0], table.iloc[-1]
     held_out = study.config["data"]["evaluate_on"] == "held_out"

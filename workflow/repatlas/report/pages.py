@@ -13,7 +13,7 @@ from repatlas.durations import spoken
 from repatlas.files import read_json, write_text
 from repatlas.report import page, restructured
 from repatlas.report.findings import findings
-from repatlas.report.tables import described
+from repatlas.report.tables import described, known
 from repatlas.results import StudyResults
 
 # A page shows no more rows: a report is one file, and tables of layers have millions of rows.
@@ -79,10 +79,8 @@ def _table(path: Path, stem: Path) -> None:
     frame, n_rows = _head(path)
     size = f"{labels.count(n_rows, 'row')}, {labels.count(len(frame.columns), 'column')}"
     shown = "" if n_rows <= ROWS else f" The page shows the first {ROWS} rows."
-    caption = (
-        f"{described(path.stem)}. {size}; the file is tables/{path.name}. results/README.md "
-        f"explains its columns.{shown}"
-    )
+    explained = " results/README.md explains its columns." if known(path.stem) else ""
+    caption = f"{described(path.stem)}. {size}; the file is tables/{path.name}.{explained}{shown}"
     empty = "The table has no rows: the study has nothing that belongs in it."
     body = page.table(frame) if n_rows else page.paragraph(empty)
     _write(stem, caption, page.page(path.name, page.paragraph(f"{size}.{shown}"), body))

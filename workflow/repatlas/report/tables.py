@@ -20,9 +20,14 @@ _TABLES = {
 
 def described(table: str) -> str:
     """A sentence, without full stop, on the table of a file's name without suffix."""
+    return known(table) or table.replace("_", " ").capitalize()
+
+
+def known(table: str) -> str:
+    """That sentence for a table of repatlas itself; '' for one of an analysis of the user's own."""
     if table in _TABLES:
         return _TABLES[table]
     for about in ANALYSES.values():
         if table in {name.rsplit(".", 1)[0] for name in about.tables}:
             return about.title
-    return table.replace("_", " ").capitalize()
+    return ""
