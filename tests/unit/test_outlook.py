@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from repatlas.cli import main
 from repatlas.costs.measured import slowness
-from repatlas.costs.outlook import Machine, outlook
+from repatlas.costs.outlook import Machine, outlook, this_machine
 from repatlas.costs.plan import costs
 from repatlas.study import Study
 
@@ -26,8 +26,8 @@ def study():
     return Study(CONFIG)
 
 
-def machine(results: Path, slots: int = 2) -> Machine:
-    return Machine(results, "cpu", slots, slots, 10**12)
+def machine(results: Path, cores: int = 2) -> Machine:
+    return Machine(results, 0, cores, 10**12)
 
 
 def seconds(lines: list[str]) -> float:
@@ -72,7 +72,7 @@ def test_analyses_have_their_time_and_those_without_are_named(tmp_path, monkeypa
 
 def test_what_is_made_from_stores_takes_a_core_beside_gpus(tmp_path):
     study = Study({**CONFIG, "analyses": ["cka_without_pc1", "block_deletion"]})
-    lines = outlook(study, Machine(tmp_path, "cuda", 1, 4, 10**12), lambda path: False)
+    lines = outlook(study, Machine(tmp_path, 1, 4, 10**12), lambda path: False)
     units = {line.split()[-1] for line in lines if "to analyse" in line}
     (without,) = [line for line in lines if "cka_without_pc1" in line]
     assert without.endswith("of one core")
@@ -84,7 +84,7 @@ def test_jobs_without_torch_do_not_wait_for_a_gpu(tmp_path):
     study = Study(CONFIG)
 
     def time(cores, gpus, made):
-        return seconds(outlook(study, Machine(tmp_path, "cuda", gpus, cores, 10**12), made))
+        return seconds(outlook(study, Machine(tmp_path, gpus, cores, 10**12), made))
 
     assert len(study.figures) > 2
 
@@ -94,6 +94,42 @@ def test_jobs_without_torch_do_not_wait_for_a_gpu(tmp_path):
     assert time(16, 1, all_but_figures) == pytest.approx(time(16, 4, all_but_figures))
     assert time(16, 1, all_but_figures) < 0.7 * time(1, 1, all_but_figures)
     assert time(16, 1, lambda path: False) > 2 * time(16, 4, lambda path: False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "gpus"),
+    [
+        ({"device": "auto"}, 4),
+        ({"device": "cuda", "jobs_per_gpu": 4}, 4),
+        ({"device": "cuda:1", "jobs_per_gpu": 4}, 1),
+        ({"device": "cpu"}, 0),
+    ],
+)
+def test_jobs_compute_on_as_many_gpus_as_there_are_for_them(settings, gpus, monkeypatch):
+    """Sharing a GPU makes no more of them, and a named one is the same for every job."""
+    monkeypatch.setattr("repatlas.costs.outlook.cuda_devices", lambda: 4)
+    found = this_machine(Study({**CONFIG, **settings}), 16)
+    assert (found.gpus, found.cores) == (gpus, 16)
+    assert found.device == ("cuda" if gpus else "cpu")
+    assert this_machine(Study({**CONFIG, **settings}), 2).gpus == min(gpus, 2)
+
+
+def test_a_network_without_the_activations_that_are_kept_is_read_out_again(tmp_path):
+    study = Study({**CONFIG, "keep_activations": True})
+    text = "\n".join(outlook(study, machine(tmp_path), lambda path: "/activations/" not in path))
+    assert "to read out   4 of 4 networks" in text
+
+
+def test_disk_says_mostly_only_of_what_is_most(tmp_path):
+    study = Study({**CONFIG, "keep_activations": False})
+
+    def disk(made):
+        (line,) = [k for k in outlook(study, machine(tmp_path), made) if k.startswith("  disk")]
+        return line
+
+    assert "mostly Gram matrices; " in disk(lambda path: "/grams/" not in path)
+    assert "less than 1 MB; " in disk(lambda path: "/figures/" not in path)
+    assert re.search(r"about \d+ MB; ", disk(lambda path: "/runs/" not in path))
 
 
 def test_nothing_to_do_is_said(study, tmp_path):
@@ -111,8 +147,13 @@ def test_earlier_trainings_set_the_speed(study, tmp_path):
     (folder / "spec.json").write_text(json.dumps(run.spec))
     (folder / "hardware.json").write_text('{"device": "cpu"}')
     benchmark = tmp_path / "benchmarks/train" / f"{run.name}.jsonl"
-    benchmark.parent.mkdir(parents=True)
-    benchmark.write_text(json.dumps({"s": 10 * expected}) + "\n")
+    log = tmp_path / "logs/train" / f"{run.name}.log"
+    for path in (benchmark, log):
+        path.parent.mkdir(parents=True)
+    benchmark.write_text(json.dumps({"s": 10 * expected + 500}) + "\n")
+    # It waited for a GPU first.
+    log.with_suffix(".gpu.json").write_text('{"waited_seconds": 500}')
+    log.write_text("epoch 3/3")
     factor, n = slowness(tmp_path, "cpu")
     assert (factor, n) == (pytest.approx(10), 1)
     assert slowness(tmp_path, "cuda") == (1.0, 0), "another device says nothing"
@@ -120,6 +161,9 @@ def test_earlier_trainings_set_the_speed(study, tmp_path):
     # Figures are drawn at the usual speed.
     assert 5 * before < seconds(lines) < 10.5 * before
     assert "by 1 earlier training here" in "\n".join(lines)
+    # The time of one that was interrupted is that of its last part.
+    log.write_text(f"{run.name}: continues after epoch 2\nepoch 3/3")
+    assert slowness(tmp_path, "cpu") == (1.0, 0)
 
 
 def test_the_command_prints_and_makes_nothing(tmp_path, monkeypatch, capsys):
@@ -131,6 +175,14 @@ def test_the_command_prints_and_makes_nothing(tmp_path, monkeypatch, capsys):
     assert "Study plan" in printed
     assert "on 3 cores" in printed
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("cores", ["abc", "0", "-1", "1.5", ""])
+def test_cores_that_are_no_number_are_refused(cores, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "--configfile", "study.yaml", f"--cores={cores}"])
+    assert ended.value.code == 2
+    assert f"found {cores!r}; accepted are `all` and 1 or more" in capsys.readouterr().err
 
 
 def test_it_imports_nothing_heavy_and_no_more_does_the_report():

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from digits_spec import digits_spec
+from repatlas.costs.measured import RESUMED
 from repatlas.training.termination import Termination
 
 SPEC = digits_spec(epochs=15, evaluate_every=5)
@@ -47,7 +48,7 @@ def test_it_saves_the_epoch_ends_and_later_comes_to_the_same_weights(start, tmp_
     assert not (tmp_path / "cut/run/status.json").exists()
 
     assert start("cut").wait(300) == 0
-    assert "continues after epoch" in log.read_text()
+    assert RESUMED in log.read_text()
     assert whole.wait(300) == 0
     for name in ("model.pt", "curve.csv", "test_logits.npy", "status.json"):
         one, other = (tmp_path / folder / "run" / name for folder in ("whole", "cut"))

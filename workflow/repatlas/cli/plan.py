@@ -17,12 +17,23 @@ from repatlas.study.read import check_yaml
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--configfile", type=Path, required=True, help="the study's file")
-    parser.add_argument("--cores", default="all", help="number of cores to use, or all")
+    parser.add_argument(
+        "--cores", type=_cores, default="all", help="number of cores to use, or all"
+    )
+
+
+def _cores(text: str) -> int | None:
+    """A number of cores; None for all of them."""
+    if text == "all":
+        return None
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"found {text!r}; accepted are `all` and 1 or more")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> None:
     """Print the plan."""
     study = Study(check_yaml(options.configfile), [str(options.configfile)])
-    machine = this_machine(study, None if options.cores == "all" else int(options.cores))
+    machine = this_machine(study, options.cores)
     lines = outlook(study, machine, lambda path: Path(path).exists())
     sys.stdout.write("\n".join(lines) + "\n")

@@ -11,6 +11,8 @@ from repatlas.own import is_own
 
 # The latest so many trainings: a machine is what it is now.
 LATEST = 40
+# What the log of a training says that went on from a checkpoint.
+RESUMED = "continues after epoch"
 
 
 def slowness(results: Path, device: str) -> tuple[float, int]:
@@ -23,12 +25,17 @@ def slowness(results: Path, device: str) -> tuple[float, int]:
 
 
 def _trainings(results: Path, device: str) -> Iterator[tuple[float, float]]:
-    """Seconds that a training took, and that the laws expect of it."""
+    """Seconds that a training took, without those that it waited for a GPU, and that the laws
+    expect of it."""
     paths = (results / "benchmarks" / "train").glob("*.jsonl")
     for path in sorted(paths, key=lambda p: p.stat().st_mtime, reverse=True)[:LATEST]:
         run = results / "runs" / path.stem
+        log = results / "logs" / "train" / f"{path.stem}.log"
         try:
+            if RESUMED in log.read_text(encoding="utf-8"):
+                continue  # its benchmark has only what it took since
             took = float(json.loads(path.read_text().splitlines()[-1])["s"])
+            took -= json.loads(log.with_suffix(".gpu.json").read_text())["waited_seconds"]
             spec = json.loads((run / "spec.json").read_text())
             if is_own(spec["data"]["dataset"]["source"]) or is_own(spec["model"]["architecture"]):
                 continue  # only running the user's own code would say what it is

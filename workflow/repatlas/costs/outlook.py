@@ -18,23 +18,29 @@ from repatlas.study.study import Study
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the jobs run: results folder, "cpu" or "cuda", how many jobs side by side compute with
-    torch, how many jobs there are at once, free bytes."""
+    """Where the jobs run: results folder, how many GPUs they compute on (0: on cores alone), how
+    many jobs there are at once, free bytes. Jobs that share a GPU also share its speed."""
 
     results: Path
-    device: str
-    slots: int
+    gpus: int
     cores: int
     free: int
+
+    @property
+    def device(self) -> str:
+        """Where jobs with torch compute."""
+        return "cuda" if self.gpus else "cpu"
 
 
 def this_machine(study: Study, cores: int | None = None) -> Machine:
     """The machine that the command runs on, with the device that the study would use here, and
     `cores` of its cores or, without a number, all that a process here may use."""
     results, cores = Path("results"), cores or usable_cores()
-    gpus = 0 if study.settings.device == "cpu" else cuda_devices()
-    slots = min(cores, gpus * study.settings.jobs_per_gpu) if gpus else cores
-    return Machine(results, "cuda" if gpus else "cpu", slots, cores, free_disk(results))
+    device = study.settings.device
+    gpus = 0 if device == "cpu" else cuda_devices()
+    if device not in ("auto", "cuda"):
+        gpus = min(gpus, 1)  # cuda:1 is the same one for every job
+    return Machine(results, min(gpus, cores), cores, free_disk(results))
 
 
 def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list[str]:
@@ -44,7 +50,7 @@ def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list
     """
     jobs = list(costs(study, machine.device))
     targets = _targets(study)
-    to_do = [job for job in jobs if not made(targets[job.rule, job.job])]
+    to_do = [job for job in jobs if not all(map(made, targets[job.rule, job.job]))]
     count = Counter(job.rule for job in to_do)
     pairs = {tile.name: len(tile.pairs) for tile in study.tiles}
     compare = sum(pairs[job.job] for job in to_do if job.rule == "similarity")
@@ -77,21 +83,23 @@ def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list
     return [*lines, *_disk(to_do, study, machine)]
 
 
-def _targets(study: Study) -> dict[tuple[str, str], str]:
-    """Path of the file that each job makes last, by rule and job."""
+def _targets(study: Study) -> dict[tuple[str, str], list[str]]:
+    """Paths of the files that each job makes last, by rule and job."""
     found = {}
+    kinds = ["grams", "activations"] if study.settings.keep_activations else ["grams"]
     for name, probe in study.probes.items():
-        found["train", name] = found["load_checkpoint", name] = f"results/runs/{name}/status.json"
-        found["extract", name] = f"results/grams/{name}--{probe.id}.manifest.json"
+        found["train", name] = found["load_checkpoint", name] = [f"results/runs/{name}/status.json"]
+        stem = f"{name}--{probe.id}"
+        found["extract", name] = [f"results/{kind}/{stem}.manifest.json" for kind in kinds]
     for tile in study.tiles:
-        found["similarity", tile.name] = f"results/similarity/{tile.measure}/{tile.name}.parquet"
+        found["similarity", tile.name] = [f"results/similarity/{tile.measure}/{tile.name}.parquet"]
     tables = f"results/studies/{study.name}/tables"
     for name in study.analyses:
         for run in study.analysed(name) if ANALYSES[name].artifact else ():
-            found[name, run] = f"results/{study.artifact(name, run)}"
-        found[name + TABLES, study.name] = f"{tables}/{ANALYSES[name].tables[0]}"
+            found[name, run] = [f"results/{study.artifact(name, run)}"]
+        found[name + TABLES, study.name] = [f"{tables}/{ANALYSES[name].tables[0]}"]
     for name in study.own_analyses:
-        found[OWN, name] = f"{tables}/{name}.csv"
+        found[OWN, name] = [f"{tables}/{name}.csv"]
     return found
 
 
@@ -107,10 +115,9 @@ def _time(
     # A figure takes about what it takes to start.
     seconds += [rate("cpu_start")] * figures
     # A schedule is no shorter than its longest job, and than what waits for a GPU or for a core.
-    shortest = max(
-        max(seconds, default=0.0), with_torch / machine.slots, sum(seconds) / machine.cores
-    )
-    where = f"{machine.slots} {_unit(machine)}{'s' if machine.slots > 1 else ''}"
+    units = machine.gpus or machine.cores
+    shortest = max(max(seconds, default=0.0), with_torch / units, sum(seconds) / machine.cores)
+    where = f"{units} {_unit(machine)}{'s' if units > 1 else ''}"
     by = (
         f"by {earlier} earlier {'trainings' if earlier > 1 else 'training'} here"
         if earlier
@@ -139,8 +146,11 @@ def _unit(machine: Machine) -> str:
 
 def _disk(to_do: list[Cost], study: Study, machine: Machine) -> list[str]:
     needed = sum(job.disk for job in to_do)
-    kept = "activations" if study.settings.keep_activations else "Gram matrices"
-    return [f"  disk          about {_size(needed)}, mostly {kept}; {_size(machine.free)} are free"]
+    stored = sum(job.disk for job in to_do if job.rule == "extract")
+    about = f"about {_size(needed)}" if needed >= 1e6 else "less than 1 MB"
+    if stored > needed / 2:
+        about += f", mostly {'activations' if study.settings.keep_activations else 'Gram matrices'}"
+    return [f"  disk          {about}; {_size(machine.free)} are free"]
 
 
 def _size(count: float) -> str:
