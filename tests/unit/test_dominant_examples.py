@@ -65,7 +65,7 @@ def write_store(path, xs, passes=1, status="completed", names=NAMES, kinds=KINDS
 
 def components_of(xs, probe=PROBE, reason=""):
     """What the analysis principal_components leaves, as its command writes it."""
-    found = [undefined(N, reason) if reason else from_activations(x) for x in xs]
+    found = [undefined(N, reason) if reason else from_activations(x, 1e-4) for x in xs]
     names = ("shares", "u1", "norms", "zeros", "residual", "angle", "passes", "converged", "reason")
     return {
         "layer": np.array(NAMES),

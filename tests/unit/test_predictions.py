@@ -59,9 +59,9 @@ def test_holm_sidak_keeps_what_is_small_and_what_is_large():
     assert np.isnan(holm_sidak([np.nan])).all()
 
 
-def test_families_are_corrected_each_on_its_own():
-    table = pd.DataFrame({"pair": ["x", "y", "x"], "p": [0.01, 0.01, 0.5]})
-    np.testing.assert_allclose(adjust(table, ["pair"]), [1 - 0.99**2, 0.01, 0.5])
+def test_a_column_is_corrected_row_by_row():
+    p = pd.Series([0.01, 0.5], index=["x", "y"])
+    pd.testing.assert_series_equal(adjust(p), pd.Series([1 - 0.99**2, 0.5], index=["x", "y"]))
 
 
 def test_welch_is_scipy_s():

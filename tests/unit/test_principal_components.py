@@ -86,7 +86,7 @@ def test_scikit_learn_agrees():
     x = decaying(seed=1)
     # Not TruncatedSVD, whose ratio is taken of variances that are not about the features' means.
     theirs = PCA(n_components=5, svd_solver="full").fit(x.astype(np.float64))
-    ours = from_activations(x)
+    ours = from_activations(x, 1e-4)
     np.testing.assert_allclose(ours.shares, theirs.explained_variance_ratio_, rtol=1e-9)
     scores = theirs.transform(x.astype(np.float64))[:, 0]
     assert same_direction(ours.u1, scores) < 1e-12
@@ -105,7 +105,7 @@ def test_a_planted_component_has_its_share(share):
     v = np.linalg.qr(rng.standard_normal((p, 101)))[0]
     sizes = np.sqrt(np.r_[share, np.full(100, (1 - share) / 100)])
     x = (u * sizes) @ v.T + rng.standard_normal(p)
-    for found in (from_activations(x), streamed(x, tolerance=1e-8)):
+    for found in (from_activations(x, 1e-4), streamed(x, tolerance=1e-8)):
         if isinstance(found, Krylov):
             components = found.components()
             value, projections = components.variances[0], components.projections
@@ -261,13 +261,13 @@ def test_layers_without_components_have_a_reason(monkeypatch, images, most):
 def test_zeros_are_counted_over_examples_and_features():
     x = np.random.default_rng(0).standard_normal((40, 30))
     x[x < 0.5] = 0
-    assert from_activations(x).zeros == (x == 0).mean()
+    assert from_activations(x, 1e-4).zeros == (x == 0).mean()
 
 
 def test_similarity_of_components_has_no_sign():
     x = decaying(n=50, p=30)
-    u = from_activations(x).u1
-    v = from_activations(decaying(n=50, p=30, seed=5)).u1
+    u = from_activations(x, 1e-4).u1
+    v = from_activations(decaying(n=50, p=30, seed=5), 1e-4).u1
     found = pc_similarity(np.stack([u, -u, v]))
     np.testing.assert_allclose(np.diag(found), 1)
     assert found[0, 1] == pytest.approx(1)
@@ -350,3 +350,11 @@ def test_a_network_that_failed_has_rows_with_its_reason(grid, tmp_path):
     assert np.isnan(networks.loc["b", "pc1_share_max"])
     assert np.isnan(networks.loc["a", "pc1_cka_correlation"])
     assert networks.loc["a", "correlation_pairs"] == 0
+
+
+def test_two_equal_largest_variances_have_no_first_direction():
+    x = np.zeros((8, 2))
+    x[[0, 1], 0], x[[2, 3], 1] = [1, -1], [1, -1]
+    found = from_activations(x, 1e-4)
+    assert not found.converged
+    assert found.shares[0] == pytest.approx(0.5)

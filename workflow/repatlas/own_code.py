@@ -63,7 +63,8 @@ def _start(where: Reference) -> tuple[Path | None, list[Path]]:
     if found is None:
         return None, []
     # A package is found as its folder, with or without an __init__.py, a module as its file.
-    place = next(iter(found.submodule_search_locations or [found.origin]), None)
+    folders = found.submodule_search_locations
+    place = next(iter(folders), None) if folders else found.origin
     if place is None:
         return None, []
     root = Path(place).resolve().parent

@@ -71,8 +71,8 @@ def prediction_tables(
         found = dividing_examples(a, b, options.examples)
         tables["dividing"].append(_named(found, a, b).assign(dataset_folder=a.dataset))
     summary = pd.DataFrame(tables["pair"])
-    summary["p_adjusted"] = adjust(summary)
-    summary["dispersion_p_adjusted"] = adjust(summary, p="dispersion_p")
+    summary["p_adjusted"] = adjust(summary["p"])
+    summary["dispersion_p_adjusted"] = adjust(summary["dispersion_p"])
     return PredictionTables(
         _examples(grid, architectures),
         *(
@@ -142,7 +142,7 @@ def _compared(
     tests = [welch(x, y, least) for x, y in zip(*(own.T for own in values), strict=True)]
     columns = ["difference", "low", "high", "t", "df", "p", "reason"]
     table = table.join(pd.DataFrame(tests, columns=columns))
-    table.insert(table.columns.get_loc("p") + 1, "p_adjusted", adjust(table))
+    table.insert(table.columns.get_loc("p") + 1, "p_adjusted", adjust(table["p"]))
     return _named(table, a, b)
 
 

@@ -1,8 +1,6 @@
 """Tests between two groups of networks, corrected for their number, and undefined where too few
 networks allow none."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -58,12 +56,9 @@ def holm_sidak(p: ArrayLike) -> np.ndarray:
     return adjusted
 
 
-def adjust(table: pd.DataFrame, by: Sequence[str] = (), p: str = "p") -> pd.Series:
-    """The Holm-Sidak values (see :func:`holm_sidak`) of the column `p`, each family the rows of one
-    combination of `by`, or all rows; with the index of `table`."""
-    if not len(by):
-        return pd.Series(holm_sidak(table[p]), index=table.index)
-    return table.groupby(list(by), sort=False)[p].transform(holm_sidak)
+def adjust(p: pd.Series) -> pd.Series:
+    """The Holm-Sidak values (see :func:`holm_sidak`) of a column, with its index."""
+    return pd.Series(holm_sidak(p), index=p.index)
 
 
 def spreads(values: np.ndarray) -> dict[str, np.ndarray]:

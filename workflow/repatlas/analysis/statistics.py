@@ -8,10 +8,11 @@ from numpy.typing import ArrayLike
 
 RESAMPLES = 10_000
 MIN_FOR_INTERVAL = 3
+TAIL = (1 - 0.95) / 2  # outside a 95 % interval, on either side
 SPREAD = ("n", "mean", "sd", "low", "high")
 
 
-def bootstrap_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+def bootstrap_interval(values: ArrayLike) -> tuple[float, float]:
     """Percentile bootstrap interval (low, high) of the mean of `values` (n,), none of them NaN
     (Efron 1979), from 10,000 resamples with a fixed seed; (NaN, NaN) for fewer than 3 values, where
     resampling says nothing."""
@@ -20,12 +21,11 @@ def bootstrap_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, f
         return float("nan"), float("nan")
     rng = np.random.default_rng(0)
     means = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
-    tail = (1 - level) / 2
-    return float(np.quantile(means, tail)), float(np.quantile(means, 1 - tail))
+    return float(np.quantile(means, TAIL)), float(np.quantile(means, 1 - TAIL))
 
 
 def pair_intervals(
-    first: Sequence[str], second: Sequence[str], values: np.ndarray, level: float = 0.95
+    first: Sequence[str], second: Sequence[str], values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Percentile bootstrap intervals of means over pairs of networks: (low, high), each (columns,).
 
@@ -50,10 +50,9 @@ def pair_intervals(
     with np.errstate(invalid="ignore"):
         # A resample without a single pair has no mean: 0 / 0.
         means = (times @ np.where(known, values, 0)) / (times @ known)
-    tail = (1 - level) / 2
     some = known.any(axis=0)
     low, high = undefined, undefined.copy()
-    low[some], high[some] = np.nanquantile(means[:, some], [tail, 1 - tail], axis=0)
+    low[some], high[some] = np.nanquantile(means[:, some], [TAIL, 1 - TAIL], axis=0)
     return low, high
 
 

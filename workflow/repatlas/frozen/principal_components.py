@@ -81,7 +81,7 @@ def principal_components(
     counts = _features(network, layers, images[:1], device)
     n = len(images)
     if n <= MOST and n * max(counts) <= AT_ONCE:
-        exact = _at_once(network, layers, images, device)
+        exact = _at_once(network, layers, images, device, tolerance)
         report(1, 1)
         return exact
     results: list[LayerComponents | None] = [None] * len(layers)
@@ -133,21 +133,26 @@ def _settled(space: Krylov, turn: int, tolerance: float, last: bool) -> LayerCom
 
 
 def _at_once(
-    network: nn.Module, layers: Sequence[str], images: np.ndarray, device: torch.device
+    network: nn.Module,
+    layers: Sequence[str],
+    images: np.ndarray,
+    device: torch.device,
+    tolerance: float,
 ) -> list[LayerComponents]:
     """From the Gram matrix of all examples, in one pass."""
     found: dict[int, LayerComponents] = {}
 
     def receive(index: int, output: Tensor) -> None:
-        found[index] = from_activations(flat(output).cpu().numpy())
+        found[index] = from_activations(flat(output).cpu().numpy(), tolerance)
 
     with torch.inference_mode(), tapped(network, layers, receive):
         network(as_input(images, device))
     return [found[k] for k in range(len(layers))]
 
 
-def from_activations(x: np.ndarray) -> LayerComponents:
-    """The components of activations `x` (n, p) in memory, from their Gram matrix in float64."""
+def from_activations(x: np.ndarray, tolerance: float) -> LayerComponents:
+    """The components of activations `x` (n, p) in memory, from their Gram matrix in float64. They
+    are `converged` unless two variances are so near each other that no direction is the first."""
     n, x = len(x), x.astype(np.float64)
     zeros = 1 - np.count_nonzero(x) / x.size
     if not np.isfinite(x).all():
@@ -165,7 +170,14 @@ def from_activations(x: np.ndarray) -> LayerComponents:
     gap = 1 - values[1] / values[0]
     angle = residual / gap if gap > 0 else np.inf
     return LayerComponents(
-        _first(values / total), u1, np.sqrt(squares), zeros, residual, angle, 1, True
+        _first(values / total),
+        u1,
+        np.sqrt(squares),
+        zeros,
+        residual,
+        angle,
+        1,
+        angle <= tolerance,
     )
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from repatlas.catalogue import chosen_measure
-from repatlas.errors import StoreError
+from repatlas.errors import StoreError, did_you_mean
 from repatlas.files import read_json
 from repatlas.results.comparisons import Comparisons, as_matrix, restricted
-from repatlas.results.tables import Tables, nearest
+from repatlas.results.tables import Tables
 from repatlas.stores import ActivationStore, GramStore
 
 
@@ -262,13 +262,13 @@ class StudyResults:
         known = self.runs["run"].tolist()
         if run not in known:
             raise StoreError(
-                f"The study {self.name} has no network {run!r}{nearest(run, known)}.\n"
+                f"The study {self.name} has no network {run!r}{did_you_mean(run, known)}.\n"
                 "The column `run` of `.runs` names them all."
             )
 
     def _check_measure(self, measure: str) -> None:
         if measure not in self.measures:
-            hint = nearest(measure, self.measures)
+            hint = did_you_mean(measure, self.measures)
             raise StoreError(
                 f"The study {self.name} has no measure {measure!r}{hint} (it has: "
                 f"{', '.join(self.measures)}). `measures` in its YAML file adds one."

@@ -113,13 +113,17 @@ repatlas.profiles = (() => {
     return found;
   }
 
-  function draw(card, last) {
+  async function draw(card, last) {
     const y = { nticks: 4, automargin: false, ...(card.range ? { range: card.range } : {}), ...(card.bottom === 0 ? { rangemode: "tozero" } : {}) };
-    return Plotly.react(card.plot, traces(card), plots.layout({
+    await Plotly.react(card.plot, traces(card), plots.layout({
       height: last ? HEIGHT + 22 : HEIGHT, margin: { l: 46, r: 10, t: 6, b: last ? 42 : 22 },
       xaxis: plots.axis(last ? "Relative depth (0 first, 1 last layer)" : "", { range: [-0.02, 1.02], nticks: 6 }),
       yaxis: plots.axis("", y),
     }), plots.config);
+    if (card.plot.heard) return;
+    card.plot.heard = true;
+    card.plot.on("plotly_hover", (event) => point(...event.points[0].customdata));
+    card.plot.on("plotly_unhover", () => leave());
   }
 
   async function update(now) {
@@ -144,11 +148,6 @@ repatlas.profiles = (() => {
     cards = wanted;
     root.hidden = !cards.length;
     await Promise.all(cards.map((card, k) => draw(card, k === cards.length - 1)));
-    if (mine !== turn || same) return;
-    for (const card of cards) {
-      card.plot.on("plotly_hover", (event) => point(...event.points[0].customdata));
-      card.plot.on("plotly_unhover", () => leave());
-    }
   }
 
   // Ring the layers that the heat map points at. Shapes, because Plotly moves them at once, where a

@@ -76,6 +76,7 @@ repatlas.state = (() => {
     current = { ...current, ...changes };
     const now = hash(current);
     if (now === hash(before)) return;
+    problems = []; // those of the address that was opened
     const step = current.a !== before.a || current.b !== before.b;
     history[step ? "pushState" : "replaceState"](null, "", now);
     announce(before);
