@@ -156,7 +156,7 @@ def test_a_folder_that_is_no_study_names_those_there_are(study_folder, tmp_path)
         with pytest.raises(StoreError, match="holds no tables of a study") as caught:
             repatlas.load_study(wrong)
         assert str(study_folder) in str(caught.value)
-    with pytest.raises(StoreError, match="after `snakemake tables`"):
+    with pytest.raises(StoreError, match="after `make CONFIG=`"):
         repatlas.load_study(tmp_path / "nowhere")
 
 
@@ -183,7 +183,7 @@ def test_missing_and_damaged_logits_are_named(study_of):
     first, second = study.runs["run"]
     folder = study._networks
     (folder / first / "test_logits.npy").unlink()
-    with pytest.raises(StoreError, match=r"test_logits.npy is missing\. `snakemake networks`"):
+    with pytest.raises(StoreError, match=r"test_logits.npy is missing\. `make CONFIG="):
         study.logits(first)
     path = folder / second / "test_logits.npy"
     path.write_bytes(path.read_bytes()[:60])

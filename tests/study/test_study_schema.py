@@ -113,5 +113,5 @@ def test_the_command_prints_writes_and_checks(capsys, tmp_path, written):
     assert "old" not in manual.read_text()
     file = written("study: x\ngrid: {depth: [8, 14], seed: [0, 1]}\n")
     assert main(["schema", "--check", file]) == 0
-    assert capsys.readouterr().out == "study.yaml: study x, 4 networks, 6 comparisons in 2 tiles\n"
+    assert capsys.readouterr().out == "study.yaml: study x, 4 networks, 6 comparisons in 2 jobs\n"
     assert main(["schema", "--check", written("study: x\ngrid: {depth: 9}\n")]) == 1

@@ -48,7 +48,7 @@ def run_file(folder: Path, name: str) -> Path:
     otherwise."""
     path = folder / name
     if not path.is_file():
-        raise StoreError(f"{path} is missing. `snakemake networks` trains the network.")
+        raise StoreError(f"{path} is missing. `make CONFIG=...` of its study trains the network.")
     recorded = read_status(folder).get("sha256", {})
     if name in recorded and sha256_file(path) != recorded[name]:
         raise StoreError(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from repatlas.files import write_text
+from repatlas.labels import count
 from repatlas.study import Study
 from repatlas.study.manual import with_tables
 from repatlas.study.read import check_yaml, shown_path
@@ -27,9 +28,9 @@ def run(options: argparse.Namespace) -> None:
     for path in options.check:
         study = Study(check_yaml(path), [str(path)])
         sys.stdout.write(
-            f"{shown_path(path)}: study {study.name}, {len(study.runs)} networks, "
-            f"{sum(len(tile.pairs) for tile in study.tiles)} comparisons in {len(study.tiles)} "
-            "tiles\n"
+            f"{shown_path(path)}: study {study.name}, {count(len(study.runs), 'network')}, "
+            f"{count(sum(len(tile.pairs) for tile in study.tiles), 'comparison')} in "
+            f"{count(len(study.tiles), 'job')}\n"
         )
     if options.manual:
         text = options.manual.read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ def load_study(path: str | os.PathLike) -> "StudyResults":
     found = sorted({str(f.parents[1]) for a in around for f in a.glob("*/tables/runs.csv")})
     if found:
         lines.append(f"There are: {', '.join(found)}.")
-    lines.append("Accepted is results/studies/<study>, after `snakemake tables` has finished.")
+    lines.append("Accepted is results/studies/<study>, after `make CONFIG=...` has finished.")
     raise StoreError("\n".join(lines))
 
 
@@ -159,7 +159,7 @@ class StudyResults:
         try:
             values = np.load(path, allow_pickle=False)
         except FileNotFoundError:
-            raise StoreError(f"{path} is missing. `snakemake networks` trains {run}.") from None
+            raise StoreError(f"{path} is missing. `make CONFIG=...` of its study trains {run}.") from None
         except (ValueError, EOFError) as error:
             raise StoreError(f"{path} is damaged ({error}). Delete it and start again.") from error
         return pd.DataFrame(values).rename_axis(index="example", columns="class")
@@ -182,7 +182,7 @@ class StudyResults:
         probe = self.runs.set_index("run").loc[run, "probe"]
         path = self._networks.with_name(kind) / f"{run}--{probe}.zarr"
         if not path.exists():
-            raise StoreError(f"{path} is missing: `snakemake grams` reads {run} out.")
+            raise StoreError(f"{path} is missing: `make CONFIG=...` of its study reads {run} out.")
         return path
 
     def pairs(self, measure: str) -> pd.DataFrame:

@@ -26,7 +26,7 @@ class Tables:
         if name not in known:
             raise StoreError(
                 f"{self.folder} has no table {name!r}{did_you_mean(name, known)}.\n"
-                f"It has: {', '.join(known) or 'none'}. `snakemake tables` makes them all."
+                f"It has: {', '.join(known) or 'none'}. `make CONFIG=...` of its study makes them."
             )
         return known[name]
 
