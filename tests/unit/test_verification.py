@@ -6,7 +6,7 @@ import pytest
 from repatlas.cli import main
 from repatlas.data.artifact import prepare
 from repatlas.data.probe import make_probe
-from repatlas.files import checked_file, write_text
+from repatlas.files import checked_file, sha256_file, write_json, write_text
 from repatlas.run_record import write_status
 from repatlas.verification import verify
 
@@ -20,6 +20,13 @@ def results(tmp_path):
     run.mkdir(parents=True)
     for name in ("spec.json", "model.pt", "curve.csv", "test_logits.npy"):
         write_text(run / name, f"content of {name}")
+    write_json(run / "hardware.json", {"device": "cpu"})
+    (run / "trajectory").mkdir()
+    entries = []
+    for name in ("trajectory/step-000000.pt", "trajectory/step-000009.pt"):
+        write_text(run / name, f"content of {name}")
+        entries.append({"file": name, "sha256": sha256_file(run / name)})
+    write_json(run / "trajectory.json", {"checkpoints": entries})
     write_status(run, {"status": "completed", "test_accuracy": 0.5})
     with checked_file(tmp_path / "similarity/cka/a.parquet") as partial:
         partial.write_text("a tile")
@@ -56,6 +63,26 @@ def test_a_flipped_byte_is_found_named_and_removed(results, name, place, capsys)
     assert main(["verify", "--remove", str(results)]) == 0
     assert not path.exists()
     logging.getLogger("repatlas").handlers.clear()
+
+
+def test_checkpoints_on_the_way_are_made_anew_with_their_network(results, capsys):
+    """They are the outputs of no rule by themselves: the status is, and is named once."""
+    run = results / "runs/one"
+    write_text(run / "trajectory/step-000000.pt", "another")
+    (run / "trajectory/step-000009.pt").unlink()
+    assert [item.path for item in verify(results).damaged] == [run / "status.json"] * 2
+    assert main(["verify", "--remove", str(results)]) == 0
+    said = capsys.readouterr().err
+    assert f"{run}/trajectory/step-000009.pt is missing" in said
+    assert f"-- {run}/status.json\n" in said
+    assert verify(results).unfinished == [run]
+
+
+@pytest.mark.parametrize("content", ["", '{"device": "c', None])
+def test_a_record_of_hardware_that_is_none_is_found(results, content):
+    path = results / "runs/one/hardware.json"
+    path.unlink() if content is None else path.write_text(content)
+    assert [item.path for item in verify(results).damaged] == [path]
 
 
 def test_what_was_never_finished_is_told_apart(results):

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from repatlas.data.dataset import MANIFEST
 from repatlas.data.record import read_record
 from repatlas.errors import RepatlasError
-from repatlas.files import CHECKSUM, sha256_file, verified
+from repatlas.files import CHECKSUM, read_json, sha256_file, verified
 from repatlas.run_record import STATUS, damaged_files, read_status
 from repatlas.stores import manifest_path, open_store
+from repatlas.trajectory import FOLDER
 
 
 class Finding(NamedTuple):
@@ -73,9 +74,20 @@ def _networks(folder: Path, found: Verification) -> None:
             found.unfinished.append(place)
             continue
         damaged = damaged_files(place)
-        found.damaged += [_is_damaged(place / name) for name in damaged]
+        found.damaged += [_of_network(place, name) for name in damaged]
+        try:
+            read_json(place / "hardware.json")  # has no checksum
+        except RepatlasError as error:
+            found.damaged.append(Finding(place / "hardware.json", _first_line(error)))
         if STATUS not in damaged and "sha256" not in read_status(place):
             found.unchecked.append(place)
+
+
+def _of_network(place: Path, name: str) -> Finding:
+    """The finding of a network's damaged file. A single checkpoint on the way is the output of no
+    rule: its network is made anew, as without its status."""
+    finding = _is_damaged(place / name)
+    return finding._replace(path=place / STATUS) if name.startswith(f"{FOLDER}/") else finding
 
 
 def _stores(folder: Path, found: Verification) -> None:

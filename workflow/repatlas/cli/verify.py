@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
         "they come out the same.\n"
         "  snakemake --cores all --configfile STUDY.yaml -- %s\n"
         "  make CONFIG=STUDY.yaml",
-        " ".join(str(item.path) for item in found.damaged),
+        " ".join(dict.fromkeys(str(item.path) for item in found.damaged)),
     )
 
 
