@@ -1,9 +1,14 @@
 """Studies of own networks: their grid, and what is refused before any job."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from repatlas.errors import ConfigError
-from repatlas.study import Study
+from repatlas.files import read_json, write_json
+from repatlas.study import Study, own
 
 NET = """
 from torch import nn
@@ -138,3 +143,27 @@ def test_what_was_found_is_kept_until_the_code_changes(study, tmp_path):
 
     syntax.cache_clear()
     assert len(Study(config, kept=kept).runs[0].layers) == len(layers) - 1
+
+
+def test_two_starts_that_find_out_the_same_write_it_one_after_the_other(tmp_path, monkeypatch):
+    """A file has one temporary name: the second writer would find the first one's moved away."""
+    both, writing = threading.Barrier(2), []
+
+    def asked(questions):
+        both.wait(30)
+        return [{"found": True} for _ in questions]
+
+    def write(path, value):
+        writing.append(path)
+        time.sleep(0.3)
+        assert len(writing) == 1
+        write_json(path, value)
+        writing.remove(path)
+
+    monkeypatch.setattr(own, "_asked", asked)
+    monkeypatch.setattr(own, "_file", lambda _question, kept: kept / "answer.json")
+    monkeypatch.setattr(own, "write_json", write)
+    with ThreadPoolExecutor(2) as pool:
+        starts = [pool.submit(own.examine, [{"own": "a.py:f"}], tmp_path) for _ in range(2)]
+        assert [start.result() for start in starts] == [[{"found": True}]] * 2
+    assert read_json(tmp_path / "answer.json") == {"found": True}

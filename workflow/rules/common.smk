@@ -21,6 +21,7 @@ from repatlas.errors import RepatlasError
 from repatlas.explorer.own_files import own_files_digest
 from repatlas.files import read_json, sha256_file, write_json
 from repatlas.hardware import cuda_devices, free_disk
+from repatlas.locks import sole_writer
 from repatlas.naming import canonical_json, digest
 from repatlas.own import is_own
 from repatlas.own_code import own_digest
@@ -59,7 +60,9 @@ WHOLE_GRID = grid_record(STUDY)
 def recorded(name, content):
     path = f"results/studies/{STUDY.name}/record/{name}-{digest(content)}.json"
     if not Path(path).exists():
-        write_json(path, content)
+        # Another start or dry run may write it too.
+        with sole_writer(path):
+            write_json(path, content)
     return path
 
 

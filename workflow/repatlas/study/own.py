@@ -19,6 +19,7 @@ from repatlas.code import ROOT, code_digest
 from repatlas.data.content import Description
 from repatlas.errors import DataError, RepatlasError
 from repatlas.files import read_json, write_json
+from repatlas.locks import sole_writer
 from repatlas.naming import canonical_json, digest
 from repatlas.own import is_own, short
 from repatlas.own_code import own_digest
@@ -55,7 +56,8 @@ def examine(questions: Sequence[Mapping[str, Any]], kept: Path | None) -> list[d
         if known is None:
             answers[number] = answer = next(made)
             if (file := files[number]) and "error" not in answer:
-                write_json(file, answer)
+                with sole_writer(file):  # another start may have asked too
+                    write_json(file, answer)
     return [answer for answer in answers if answer is not None]
 
 
