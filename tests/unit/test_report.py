@@ -1,14 +1,20 @@
 """Headline findings, and text that markup must leave alone."""
 
+import json
 import shutil
+import zipfile
 
 import pandas as pd
 import pytest
 from docutils.core import publish_parts
 from jinja2 import Environment
 from repatlas import load_study
+from repatlas.cli import main
 from repatlas.durations import spoken
+from repatlas.errors import StoreError
+from repatlas.files import read_json, write_json
 from repatlas.report import page
+from repatlas.report.archive import CRATE, NO_LICENSE, write_archive
 from repatlas.report.findings import findings
 from repatlas.report.pages import write_pages
 from repatlas.report.restructured import literal
@@ -101,3 +107,24 @@ def test_points_fit_the_terminal(monkeypatch):
     (text,) = points(["word " * 40])
     assert max(map(len, text.splitlines())) <= 60
     assert text.startswith("  - word")
+
+
+def test_an_archive_has_what_a_crate_must_have(default, tmp_path):
+    """RO-Crate 1.1, root data entity: name, description, datePublished and license."""
+    folder = tmp_path / "results/studies/default"
+    shutil.copytree(default.folder, folder)
+    path = folder / "provenance.json"
+    record = {k: v for k, v in read_json(path).items() if k != "date"}
+    write_json(path, record)
+    with pytest.raises(StoreError, match="has no date"):
+        write_archive(load_study(folder), tmp_path / "a.zip")
+    write_json(path, {**record, "date": "2026-03-01"})
+    for given, expected in (([], NO_LICENSE), (["--license", "CC BY 4.0"], "CC BY 4.0")):
+        assert main(["archive", str(folder), "--output", str(tmp_path / "a.zip"), *given]) == 0
+        with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+            crate = json.loads(archive.read(f"default/{CRATE}"))
+        (root,) = [entity for entity in crate["@graph"] if entity["@id"] == "./"]
+        assert root["datePublished"] == "2026-03-01"
+        assert root["license"] == expected
+        assert root["name"]
+        assert root["description"]

@@ -111,4 +111,6 @@ def test_the_archive_holds_what_a_reader_needs_and_always_the_same_bytes(smoke, 
     parts = {part["@id"] for part in described["./"]["hasPart"]}
     assert parts == names - {"ro-crate-metadata.json"}
     assert "Test accuracy" in described["./"]["description"]
+    record = json.loads((smoke[0] / STUDY / "provenance.json").read_text())
+    assert described["./"]["datePublished"] == record["date"]
     assert "n = 4 networks" in described["figures/accuracy.png"]["description"]

@@ -1,6 +1,7 @@
-"""Record what a study was made with: software versions, commit, hardware, configuration."""
+"""Record when and with what a study was made: software versions, commit, hardware, data."""
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 
 from repatlas.analysis.provenance import record
@@ -17,4 +18,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the record."""
-    write_json(options.output, record(options.grid, options.results, options.repository))
+    made = record(options.grid, options.results, options.repository)
+    write_json(options.output, {"date": datetime.now(UTC).date().isoformat(), **made})

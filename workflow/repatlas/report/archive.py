@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from repatlas.errors import StoreError
 from repatlas.files import read_json, whole_file
 from repatlas.report.findings import findings
 from repatlas.report.tables import described
@@ -15,6 +16,8 @@ PARTS = ("report.html", "config.json", "grid.json", "provenance.json")
 FOLDERS = ("figures", "tables", "explorer")
 # The first moment that a zip can name.
 DATE = (1980, 1, 1, 0, 0, 0)
+CRATE = "ro-crate-metadata.json"
+NO_LICENSE = "None is given: ask the authors before you use it further."
 _MEDIA = {
     ".csv": "text/csv",
     ".html": "text/html",
@@ -27,20 +30,21 @@ _MEDIA = {
 }
 
 
-def write_archive(study: StudyResults, output: Path) -> int:
+def write_archive(study: StudyResults, output: Path, license: str = NO_LICENSE) -> int:
     """Write the zip of `study` to `output`, in which all lies in one folder of the study's name.
-    Returns the number of files."""
+    Returns the number of files. `license` says how others may use it, by address or in words.
+    StoreError where the study's provenance has no date."""
     files = {path.relative_to(study.folder).as_posix(): path for path in _files(study.folder)}
-    contents = {name: path.read_bytes() for name, path in files.items()}
-    crate = json.dumps(_crate(study, files), indent=1, ensure_ascii=False)
-    contents["ro-crate-metadata.json"] = f"{crate}\n".encode()
+    crate = json.dumps(_crate(study, files, license), indent=1, ensure_ascii=False)
+    names = sorted([*files, CRATE])
     with whole_file(output) as partial, zipfile.ZipFile(partial, "w") as archive:
-        for name in sorted(contents):
+        for name in names:
             about = zipfile.ZipInfo(f"{study.name}/{name}", DATE)
             about.compress_type = zipfile.ZIP_DEFLATED
             about.external_attr = 0o644 << 16
-            archive.writestr(about, contents[name])
-    return len(contents)
+            content = f"{crate}\n".encode() if name == CRATE else files[name].read_bytes()
+            archive.writestr(about, content)
+    return len(names)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -50,9 +54,14 @@ def _files(folder: Path) -> list[Path]:
     return sorted(p for p in found if p.is_file() and not p.name.startswith("."))
 
 
-def _crate(study: StudyResults, files: dict[str, Path]) -> dict[str, Any]:
+def _crate(study: StudyResults, files: dict[str, Path], license: str) -> dict[str, Any]:
     """The description of the archive by RO-Crate 1.1 (https://w3id.org/ro/crate/1.1)."""
     record = read_json(study.folder / "provenance.json")
+    if "date" not in record:
+        raise StoreError(
+            f"{study.folder / 'provenance.json'} has no date: an earlier version wrote it.\n"
+            "Start the study again, which makes its provenance anew and little else."
+        )
     described_files = [_entity(name, path) for name, path in sorted(files.items())]
     software = {
         "@id": "#repatlas",
@@ -73,11 +82,13 @@ def _crate(study: StudyResults, files: dict[str, Path]) -> dict[str, Any]:
         "@type": "Dataset",
         "name": study.config["title"] or study.name,
         "description": " ".join(findings(study)),
+        "datePublished": record["date"],
+        "license": license,
         "hasPart": [{"@id": entity["@id"]} for entity in described_files],
         "mentions": {"@id": "#run"},
     }
     descriptor = {
-        "@id": "ro-crate-metadata.json",
+        "@id": CRATE,
         "@type": "CreativeWork",
         "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
         "about": {"@id": "./"},
