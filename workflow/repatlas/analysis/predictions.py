@@ -89,7 +89,9 @@ def read_logits(path: Path, shape: tuple[int, int]) -> np.ndarray:
     try:
         values = np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise StoreError(f"{path} is missing. `make CONFIG=...` of its study trains the network.") from None
+        raise StoreError(
+            f"{path} is missing. `make CONFIG=...` of its study trains the network."
+        ) from None
     except (ValueError, EOFError) as error:
         raise StoreError(f"{path} is damaged ({error}). Delete it and start again.") from error
     if values.shape != shape:
