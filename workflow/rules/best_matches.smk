@@ -1,6 +1,6 @@
 """The most similar layers of other networks.
 
-Needs: tiles. Gives: results/studies/<study>/tables/best_matches.csv.
+Needs: tiles and layers.parquet. Gives: results/studies/<study>/tables/best_matches.csv.
 """
 
 

@@ -1,7 +1,7 @@
 """The study that everything else is about, read and checked before any job.
 
-Needs: `config`. Gives: STUDY, the paths CONFIG and GRID of its record, ENVIRONMENT, and the names
-that a rule's wildcards may have. A rule's code is a parameter of it (`code_digest`), so that
+Needs: `config`. Gives: STUDY, the paths CONFIG and GRID of its record, WHOLE_GRID, ENVIRONMENT,
+LIBRARY, the names that a rule's wildcards may have, and what a start says and refuses. A rule's code is a parameter of it (`code_digest`), so that
 Snakemake reruns what a changed module concerns, and no more.
 """
 
@@ -26,8 +26,7 @@ from repatlas.naming import canonical_json, digest
 from repatlas.own import is_own
 from repatlas.own_code import own_digest
 from repatlas.study import Study
-from repatlas.study.needs import check_machine, tile_bytes
-from repatlas.study.probing import probe_memory
+from repatlas.study.needs import check_machine, probe_memory, tile_bytes
 from repatlas.study.read import check_yaml
 from repatlas.study.record import config_record, grid_record
 from repatlas.terminal import fitted

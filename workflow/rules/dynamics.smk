@@ -1,6 +1,6 @@
 """Networks on their way.
 
-Needs: runs that saved checkpoints, and probe sets. Gives:
+Needs: runs that saved checkpoints, their curve.csv, and probe sets. Gives:
 results/analysis/dynamics/<run>--<options>.npz, one a network, and the tables of the analysis
 `dynamics`.
 """

@@ -1,6 +1,7 @@
 """From wildcards to paths and parameters: every function that the rules use.
 
-Needs: STUDY. Gives: functions only.
+Needs: STUDY, CONFIG and GRID (common.smk). Gives: functions, and the constants that they look things
+up in (the tiles by their names, their code, the files of a figure, the pages of the record).
 """
 
 # --- data and networks ----------------------------------------------------------------------------

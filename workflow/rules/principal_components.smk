@@ -1,8 +1,8 @@
 """First principal components: over the whole probe set, and similarity without them.
 
-Needs: runs, probe sets and Gram stores. Gives: results/analysis/<analysis>/<run>--<options>.npz, one
-a network, and the tables of the analyses `principal_components` (sparsity included),
-`cka_without_pc1` and `dominant_examples`.
+Needs: runs, data and probe sets, Gram stores and layer_similarity.parquet. Gives:
+results/analysis/<analysis>/<run>--<options>.npz, one a network, and the tables of the analyses
+`principal_components` (sparsity included), `cka_without_pc1` and `dominant_examples`.
 """
 
 

@@ -10,7 +10,7 @@ from repatlas.costs.rates import rate
 from repatlas.costs.workload import Workload, images
 from repatlas.layers import select_present
 from repatlas.probe_sizes import probed_features
-from repatlas.study.probing import probe_memory
+from repatlas.study.needs import probe_memory
 from repatlas.study.study import Study
 from repatlas.trajectory import planned_steps
 

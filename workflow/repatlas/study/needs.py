@@ -9,6 +9,7 @@ from repatlas.hardware import total_memory
 from repatlas.layers import layers_of, select_present
 from repatlas.memory import check_memory, needed
 from repatlas.own import is_own
+from repatlas.probe_sizes import BASE, closed_form_bytes, probed_features
 from repatlas.study.comparisons import Tile
 from repatlas.study.grid import Run
 from repatlas.study.study import Study
@@ -110,3 +111,13 @@ def check_machine(
     for tile in study.tiles:
         for sizes in compared_features(study, tile):
             check_memory(tile.own or tile.measure, study.probes[tile.runs[0]].size, sizes, memory())
+
+
+def probe_memory(study: Study, name: str) -> int:
+    """Bytes that the job of the network `name` takes at its peak."""
+    run, options = study.by_name[name], study.settings.linear_probes
+    if options.method == "sgd":
+        return BASE
+    about = study.description(run.dataset)
+    n = round(run.spec["data"]["fraction"] * about.n_train)
+    return closed_form_bytes(n, probed_features(run.spec["model"], about.shape, options.pool))

@@ -1,18 +1,14 @@
 """What linear probes ask of a study."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from repatlas.data.content import Description
 from repatlas.errors import ResourceError
 from repatlas.own import is_own
-from repatlas.probe_sizes import BASE, check_size, closed_form_bytes, probed_features
+from repatlas.probe_sizes import check_size, probed_features
 from repatlas.study.grid import Run
 from repatlas.study.messages import Mistake
 from repatlas.study.settings import StudySettings
-
-if TYPE_CHECKING:
-    from repatlas.study.study import Study
 
 
 def mistakes_in_probes(
@@ -46,13 +42,3 @@ def mistakes_in_probes(
     if large:
         more = f". In all {len(large)} networks are too large" if len(large) > 1 else ""
         yield Mistake(("linear_probes",), next(iter(large.values())) + more)
-
-
-def probe_memory(study: "Study", name: str) -> int:
-    """Bytes that the job of the network `name` takes at its peak."""
-    run, options = study.by_name[name], study.settings.linear_probes
-    if options.method == "sgd":
-        return BASE
-    about = study.description(run.dataset)
-    n = round(run.spec["data"]["fraction"] * about.n_train)
-    return closed_form_bytes(n, probed_features(run.spec["model"], about.shape, options.pool))
