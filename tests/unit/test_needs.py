@@ -47,6 +47,16 @@ def test_stores_already_made_need_no_more_disk(tmp_path):
     assert disk_bytes(study, tmp_path) == 8 * 30 * (64 * 63 // 2) * 4
 
 
+def test_a_folder_of_downloads_that_is_not_there_is_named(tmp_path):
+    def check(folder):
+        study = Study({**CONFIG, "data_root": str(folder)})
+        check_machine(study, Path("results"), lambda: 0, lambda _path: 10**12)
+
+    check(tmp_path)
+    with pytest.raises(ResourceError, match="data_root: found .*nowhere', which is no folder"):
+        check(tmp_path / "nowhere")
+
+
 def test_a_full_disk_is_said_before_anything_runs():
     with pytest.raises(ResourceError, match=r"(?s)at least 0\.\d GB.*keep_activations"):
         check_machine(Study(CONFIG), Path("results"), lambda: 0, lambda _path: 10**6)

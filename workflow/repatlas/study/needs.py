@@ -91,10 +91,15 @@ def check_machine(
     free: Callable[[Path], int],
     memory: Callable[[], int] = total_memory,
 ) -> None:
-    """ResourceError where this machine cannot run the study: a GPU is demanded and there is none,
-    the disk is too small for the stores, or a measure takes more memory than there is. `gpus`,
-    `free` and `memory` ask the machine."""
-    device = study.settings.device
+    """ResourceError where this machine cannot run the study: `data_root` is not here, a GPU is
+    demanded and there is none, the disk is too small for the stores, or a measure takes more memory
+    than there is. `gpus`, `free` and `memory` ask the machine."""
+    root, device = study.settings.data_root, study.settings.device
+    if root and not Path(root).expanduser().is_dir():
+        raise ResourceError(
+            f"data_root: found {root!r}, which is no folder on this machine.\nAccepted is the folder "
+            "that holds downloaded data sets; without the key they are downloaded."
+        )
     if device.startswith("cuda") and gpus() == 0:
         raise ResourceError(
             f"device: found {device!r}, but this machine has no CUDA GPU (or none is visible, see "
