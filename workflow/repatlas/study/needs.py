@@ -97,8 +97,8 @@ def check_machine(
     root, device = study.settings.data_root, study.settings.device
     if root and not Path(root).expanduser().is_dir():
         raise ResourceError(
-            f"data_root: found {root!r}, which is no folder on this machine.\nAccepted is the folder "
-            "that holds downloaded data sets; without the key they are downloaded."
+            f"data_root: found {root!r}, which is no folder on this machine.\nAccepted is the "
+            "folder that holds downloaded data sets; without the key they are downloaded."
         )
     if device.startswith("cuda") and gpus() == 0:
         raise ResourceError(
