@@ -5,6 +5,7 @@ import pytest
 from component_tables import share, write_components, zeros
 from repatlas.errors import DataError
 from repatlas.figures import draw
+from repatlas.results import load_study
 
 
 @pytest.fixture
@@ -103,6 +104,32 @@ def test_with_and_without_stand_above_each_other(components):
     assert heads[1].endswith("without PC1\n2.0 % above 0.9; run 1")
     whole = draw("cka_without_pc1", study, {"layers": "all"})
     assert np.asarray(maps(whole)[0].images[0].get_array()).shape == (8, 8)
+
+
+@pytest.mark.parametrize("name", ["pc1_share", "cka_without_pc1", "best_matches"])
+def test_layers_are_chosen_by_group_kind_or_pattern(study_of, name):
+    study = study_of(depths=(8, 14), widths=(1.0,))
+    column = "layer_a" if name == "cka_without_pc1" else "layer"
+
+    def layers(chosen):
+        return set(draw(name, study, {"layers": chosen}).data[column].astype(str))
+
+    assert layers("all") >= layers("relu") > layers("stage2.*") > set()
+    assert all(layer.startswith("stage2.") for layer in layers("stage2.*"))
+    with pytest.raises(DataError, match="No layer 'residual' has values to draw"):
+        layers("residual")
+
+
+def test_matches_of_several_kinds_are_said_to_be_within_their_kind(study_of):
+    study = study_of(depths=(8, 14), widths=(1.0,))
+    relu = draw("best_matches", study, {"layers": "all"}).caption
+    assert "all compared layers, matched by CKA" in relu
+    path = study.folder / "tables" / "best_matches.csv"
+    table = study.table("best_matches")
+    table.loc[table["index"] == 3, "kind"] = "add"
+    table.to_csv(path, index=False)
+    both = draw("best_matches", load_study(study.folder), {"layers": "all"}).caption
+    assert "all compared layers, matched, within their kind, by CKA" in both
 
 
 def test_projections_are_counted(components):

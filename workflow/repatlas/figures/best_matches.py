@@ -30,7 +30,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel a pair of architectures: for each layer of the one with fewer weights the relative
     depth of the most similar layer of the other, coloured by the similarity.
 
-    Raises DataError when no two networks were compared in layers of the kind `layers`.
+    Raises DataError when no two networks were compared in the layers that are chosen.
     """
     runs = choice.select_runs(results, settings)
     done = runs[runs["status"] == "completed"]
@@ -45,9 +45,12 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         for pair in chosen
     ]
     data = pd.concat(frames, ignore_index=True)
+    layers = settings["layers"]
+    words = "all compared layers" if layers == "all" else labels.layer_words(layers)
+    within = ", within their kind," if data["kind"].nunique() > 1 else ""
     shown = done["group"].isin({*data["group"], *data["other_group"]}).sum()
     text = [
-        f"{FIGURES['best_matches'].title}: {labels.layer_words(settings['layers'])}, matched by "
+        f"{FIGURES['best_matches'].title}: {words}, matched{within} by "
         f"{labels.measure(measure)} on {labels.probes(done)}.",
         "Relative depth: 0 the first, 1 the last tapped layer; dotted: the same relative depth.",
         f"Points: means over {_span(data)} of networks; bars: standard deviation.",
@@ -59,12 +62,11 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     return Drawing(figure, data, " ".join(filter(None, text)))
 
 
-def _matches(results: StudyResults, done: pd.DataFrame, measure: str, kind: str) -> pd.DataFrame:
-    """The rows of best_matches.csv to choose from, of layers of one kind that have a match."""
+def _matches(results: StudyResults, done: pd.DataFrame, measure: str, layers: str) -> pd.DataFrame:
+    """The rows of best_matches.csv to choose from, of the chosen layers that have a match."""
     table = results.table("best_matches")
     table = table[
         (table["measure"] == measure)
-        & (table["kind"] == kind)
         & table["group"].isin(done["group"])
         & table["other_group"].isin(done["group"])
         & (table["n"] > 0)
@@ -72,9 +74,9 @@ def _matches(results: StudyResults, done: pd.DataFrame, measure: str, kind: str)
     if table.empty:
         raise DataError(
             f"No matches to draw: no two networks of the study {results.name} were compared by "
-            f"{measure!r} in layers of the kind {kind!r}."
+            f"{measure!r}."
         )
-    return table
+    return table[choice.of_layers(table, layers)]
 
 
 def _span(data: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from repatlas import labels
 from repatlas.catalogue import chosen_measure
 from repatlas.errors import ConfigError, DataError
+from repatlas.layers import Layer, select_present
 from repatlas.results import StudyResults
 
 _PREFERRED = ("depth", "width", "fraction")
@@ -67,6 +68,18 @@ def cells_of(results: StudyResults, runs: pd.DataFrame) -> pd.DataFrame:
 def varying(results: StudyResults, cells: pd.DataFrame) -> list[str]:
     """The axes of which the cells have several values: depth, width and fraction first."""
     return [a for a in _by_preference(_axes(results)) if _number_of_values(cells, a) > 1]
+
+
+def of_layers(table: pd.DataFrame, layers: str, side: str = "") -> pd.Series:
+    """Which rows are of the layers that are shown: a group, a kind, or a pattern of names. `side`
+    is `a` or `b` where a row has two layers. DataError when there are none."""
+    columns = [f"{name}_{side}" if side else name for name in ("layer", "kind")]
+    known = table[columns].astype(str).drop_duplicates()
+    candidates = [Layer(*row) for row in known.itertuples(index=False)]
+    chosen = {candidates[i].name for i in select_present(candidates, [layers])}
+    if not chosen:
+        raise DataError(f"No layer {layers!r} has values to draw.")
+    return table[columns[0]].astype(str).isin(chosen)
 
 
 def names(results: StudyResults, cells: pd.DataFrame) -> dict[str, str]:

@@ -138,7 +138,7 @@ def _correlations(results: StudyResults, shown: list[pd.Series]) -> str:
 
 def pc1_share(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel an architecture: share of the first component along its layers. DataError where no
-    layer of the chosen kind has one."""
+    layer that is chosen has one."""
     quantity = _Quantity(
         "pc1_share",
         "Share of PC1\nin the variance (%)",
@@ -167,10 +167,7 @@ def _by_layer(
     table = results.table("principal_components")
     done = runs.loc[runs["status"] == "completed", "run"]
     table = table[table["run"].isin(done) & table[quantity.column].notna()]
-    if layers != "all":
-        table = table[table["kind"] == {"residual": "add"}.get(layers, layers)]
-    if table.empty:
-        raise DataError(f"No layer of the kind {layers!r} has values to draw.")
+    table = table[choice.of_layers(table, layers)]
     cells = choice.cells_of(results, runs[runs["run"].isin(table["run"])])
     most = settings["max_rows"] * settings["max_columns"]
     shown = cells.iloc[choice.evenly(list(range(len(cells))), most)]

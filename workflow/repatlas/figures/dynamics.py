@@ -22,7 +22,6 @@ from repatlas.figures import choice, heatmap
 from repatlas.figures.heatmap import Panel
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import Drawing
-from repatlas.layers import Layer, select_present
 from repatlas.results import StudyResults
 
 MEASURE = "cka_minibatch"
@@ -43,7 +42,7 @@ class _Quantity(NamedTuple):
 
 def to_final(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel an architecture: similarity of each layer with itself at the end, by checkpoint.
-    Errors as in :func:`saved_on_the_way` and :func:`are_shown`."""
+    Errors as in :func:`saved_on_the_way` and :func:`choice.of_layers`."""
     quantity = _Quantity(
         "cka_to_final",
         "CKA (linear, minibatch)\nwith the final network",
@@ -57,7 +56,7 @@ def to_final(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 def component(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel an architecture: share of the first principal component of each layer, by checkpoint.
-    Errors as in :func:`saved_on_the_way` and :func:`are_shown`."""
+    Errors as in :func:`saved_on_the_way` and :func:`choice.of_layers`."""
     quantity = _Quantity(
         "pc1_share",
         "Share of the variance",
@@ -75,7 +74,7 @@ def _by_layer(
     runs, cells = saved_on_the_way(results, settings)
     table = results.table("dynamics")
     table = table[table["run"].isin(runs.loc[runs["status"] == "completed", "run"])]
-    table = table[are_shown(table, "", settings["layers"])]
+    table = table[choice.of_layers(table, settings["layers"])]
     most = settings["max_columns"] * settings["max_rows"]
     shown = cells.iloc[choice.evenly(list(range(len(cells))), most)]
     keys = ["group", "step", "epoch", "index", "layer", "kind"]
@@ -150,18 +149,6 @@ def saved_on_the_way(
     if cells.empty:
         raise DataError("No network to draw: of those saved on their way none completed.")
     return runs, cells
-
-
-def are_shown(table: pd.DataFrame, side: str, layers: str) -> pd.Series:
-    """Which rows are of the layers that are shown: a group, a kind, or a pattern of names. `side`
-    is `a` or `b` where a row has two layers. DataError when there are none."""
-    columns = [f"{name}_{side}" if side else name for name in ("layer", "kind")]
-    known = table[columns].astype(str).drop_duplicates()
-    candidates = [Layer(*row) for row in known.itertuples(index=False)]
-    names = {candidates[i].name for i in select_present(candidates, [layers])}
-    if not names:
-        raise DataError(f"No layer {layers!r} was read out at the checkpoints.")
-    return table[columns[0]].astype(str).isin(names)
 
 
 def probes(results: StudyResults, runs: pd.DataFrame) -> str:

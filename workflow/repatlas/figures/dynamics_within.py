@@ -16,7 +16,6 @@ from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap
 from repatlas.figures.dynamics import (
     MEASURE,
-    are_shown,
     naming_axes,
     normalisation,
     panel_title,
@@ -44,7 +43,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     for row, run in enumerate(networks):
         own = table[table["run"].astype(str) == run["run"]]
         for side in "ab":
-            own = own[are_shown(own, side, settings["layers"])]
+            own = own[choice.of_layers(own, settings["layers"], side)]
         steps = own.drop_duplicates("step").sort_values("step")
         for column, step in enumerate(
             choice.evenly(steps["step"].tolist(), settings["max_columns"])
@@ -63,7 +62,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     seeds = labels.seeds(sorted({int(run["seed"]) for run in networks}))
     text = [
         f"{FIGURES['dynamics_within'].title}: {labels.measure(MEASURE)} on "
-        f"{probes(results, runs)}, between {labels.layer_words(settings['layers'])}, numbered from the input.",
+        f"{probes(results, runs)}, between {labels.layer_words(settings['layers'])}, numbered from "
+        "the input.",
         normalisation(results),
         f"n = {labels.count(len(networks), 'network')}, {seeds}.",
         heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),

@@ -10,7 +10,6 @@ import pandas as pd
 
 from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap
 from repatlas.figures.components import networks
 from repatlas.figures.heatmap import Grid, Panel
@@ -25,18 +24,15 @@ _ROWS = (("value_with", "", "with PC1"), ("value", "_without_pc1", "without PC1"
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A column a network: above with, below without the first component of each probe batch.
 
-    Raises DataError for a kind of layers that was not read out, and where no network with the
+    Raises DataError for layers that were not read out, and where no network with the
     chosen seed completed.
     """
     table = results.table("cka_without_pc1")
+    for end in "ab":
+        table = table[choice.of_layers(table, settings["layers"], end)]
     runs = choice.select_runs(results, settings)
     runs = runs[runs["run"].isin(table["run"].unique())]
     shown, notes = networks(results, runs, settings["seed"], settings["max_columns"])
-    wanted = {"residual": "add"}.get(settings["layers"], settings["layers"])
-    if wanted != "all":
-        table = table[(table["kind_a"] == wanted) & (table["kind_b"] == wanted)]
-    if table.empty:
-        raise DataError(f"No layer of the kind {settings['layers']!r} was read out.")
     blocks = results.table("cka_without_pc1_blocks").set_index("run")
     side = Grid(2, len(shown), 3).side
     names = choice.names(results, pd.DataFrame(shown)).values()
