@@ -120,6 +120,47 @@ def test_layers_are_chosen_by_group_kind_or_pattern(study_of, name):
         layers("residual")
 
 
+@pytest.mark.parametrize(
+    ("kept", "axis", "marks"),
+    [
+        (
+            "relu|dense",
+            "ReLU layer, logits last",
+            "Filled: at the end of a block, and the first; open: within a block; diamond: logits.",
+        ),
+        ("relu2|dense", "ReLU layer, logits last", "Diamond: logits."),
+        ("relu[12]", "ReLU layer", "Filled: at the end of a block; open: within a block."),
+        ("dense", "Layer (dense)", "Diamond: logits."),
+        ("relu2", "ReLU layer", ""),
+        ("add", "Residual sum", ""),
+        (
+            "relu1|add|dense",
+            "Layer, logits last",
+            "Filled: other layers; open: ReLU layers within a block; diamond: logits.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["first_component", "pc1_share"])
+def test_axes_and_marks_are_those_of_the_layers_taken(components, name, kept, axis, marks):
+    study = components(depths=(8,))
+    tables = study.folder / "tables"
+    table = study.table("principal_components")
+    if "add" in kept:
+        ends = table["layer"].str.endswith("relu2")
+        table.loc[ends, "kind"] = "add"
+        table["layer"] = table["layer"].str.replace("relu2", "add")
+    table = table[table["layer"].str.contains(kept)]
+    table.to_csv(tables / "principal_components.csv", index=False)
+    drawing = draw(name, load_study(study.folder))
+    found = {ax.get_xlabel() for ax in drawing.figure.axes}
+    assert found - {""} == {axis}
+    told = [s for s in drawing.caption.split(". ") if s.startswith(("Filled", "Open", "Diamond"))]
+    assert told == ([marks.removesuffix(".")] if marks else [])
+    ax = next(ax for ax in drawing.figure.axes if ax.lines)
+    low, high = ax.get_xlim()
+    assert all(low < x < high for line in ax.lines for x in line.get_xdata())
+
+
 def test_matches_of_several_kinds_are_said_to_be_within_their_kind(study_of):
     study = study_of(depths=(8, 14), widths=(1.0,))
     relu = draw("best_matches", study, {"layers": "all"}).caption

@@ -34,7 +34,8 @@ _COLOUR = "#31688e"
 
 
 class _Quantity(NamedTuple):
-    """A column of principal_components.csv: its axis, and what it is in words."""
+    """A column of principal_components.csv: its axis, and what it is in words, with a place for the
+    number of images."""
 
     column: str
     axis: str
@@ -58,8 +59,8 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
     text = [
         f"{FIGURES['first_component'].title}, over all {_examples(layers)} probe images at once: "
         "squared inner product of the first left singular vectors of two layers, CKA (linear, "
-        "minibatch), and the share of the first component in the variance; filled: at the "
-        "end of a block, open: within it, diamond: logits.",
+        "minibatch), and the share of the first component in the variance.",
+        _marks(pd.concat([frames[row, "pc1_share"] for row in range(len(shown))])),
         "Right: CKA after the first component of each probe batch is taken out."
         if len(kinds) == 4
         else "",
@@ -101,7 +102,9 @@ def _first_component_figure(
     """The figure, a row a head and a column a kind; and whether a heat map has undefined values."""
     grid = Grid(len(heads), len(kinds), 2, x_gap=0.4, most=1.6)
     sheet, norm = grid.sheet(), heatmap.scale_of(_CKA)
-    most = max(frames[row, "pc1_share"]["pc1_share"].max() for row in range(len(heads)))
+    shares = [frames[row, "pc1_share"] for row in range(len(heads))]
+    axis = _axis(pd.concat(shares))
+    most = max(share["pc1_share"].max() for share in shares)
     top = min(100, 10 * np.ceil(11 * most)) if most > 0 else 100
     panels = []
     for (row, kind), frame in frames.items():
@@ -112,12 +115,12 @@ def _first_component_figure(
             ax.set_ylim(0, top)
             ax.tick_params(pad=1.5)
         else:
-            panel = Panel("", _matrix(frame, frames[row, "pc1_share"]["layer"].tolist()))
-            panel.y_label = "ReLU layer, logits last" if column == 0 else ""
+            panel = Panel("", _matrix(frame, shares[row]["layer"].tolist()))
+            panel.y_label = axis if column == 0 else ""
             heatmap.draw_map(ax, panel, norm)
             panels.append(panel)
         bottom = row == len(heads) - 1
-        ax.set_xlabel("ReLU layer, logits last" if bottom else "", labelpad=2)
+        ax.set_xlabel(axis if bottom else "", labelpad=2)
         ax.set_title("")
         head = heads[row] if column == 0 else ""
         ax.set_title(f"{head}\n{_HEADS[kind]}", loc="left", pad=4.5, linespacing=1.1)
@@ -142,7 +145,8 @@ def pc1_share(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     quantity = _Quantity(
         "pc1_share",
         "Share of PC1\nin the variance (%)",
-        "largest eigenvalue of the covariance over all probe images at once by its trace",
+        "largest eigenvalue of the covariance over all probe images at once by its trace ({} of "
+        "them)",
     )
     return _by_layer("pc1_share", quantity, results, settings, settings["layers"])
 
@@ -151,7 +155,9 @@ def sparsity(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """A panel an architecture: share of zeros along its ReLU layers. DataError where none was
     counted."""
     quantity = _Quantity(
-        "zero_share", "Zeros (%)", "activations that are exactly zero, over probe images and units"
+        "zero_share",
+        "Zeros (%)",
+        "activations that are exactly zero, over probe images and units ({} probe images)",
     )
     return _by_layer("sparsity", quantity, results, settings, "relu")
 
@@ -182,15 +188,12 @@ def _by_layer(
         _along_layers(ax, own, quantity.column)
         n = labels.count(own["run"].nunique(), "network")
         ax.set_title(f"{head}\nn = {n}", loc="left", pad=3)
-    rows.name_axes("ReLU layer" if layers == "relu" else "ReLU layer, logits last", quantity.axis)
+    rows.name_axes(_axis(data), quantity.axis)
     lines.share_limits(rows.axes, 0)
     rows.number_leftmost()
     text = [
-        f"{FIGURES[name].title}: {quantity.words} ({_examples(data)} of them). "
-        "Filled: at the end of a block, and the first; open: within a block; diamond: logits."
-        if layers != "relu"
-        else f"{FIGURES[name].title}: {quantity.words} ({_examples(data)} probe images). "
-        "Filled: at the end of a block, and the first; open: within a block.",
+        f"{FIGURES[name].title}: {quantity.words.format(_examples(data))}.",
+        _marks(data),
         "Thin: single networks; marks: their mean."
         if data.groupby("group")["run"].nunique().max() > 1
         else "",
@@ -267,8 +270,7 @@ def _line(ax: Axes, own: pd.DataFrame, column: str) -> None:
     x, y = own["index"] + 1, 100 * own[column]
     ax.plot(x, y, color=_COLOUR, lw=0.7, zorder=3)
     small = 2.2 if len(own) > 45 else 3
-    inside = own["layer"].str.endswith("relu1")
-    logits = own["kind"] == "dense"
+    inside, logits = _inside(own), own["kind"] == "dense"
     look: dict[str, Any] = {"ls": "", "mew": 0.6, "color": _COLOUR, "zorder": 4, "clip_on": False}
     for chosen, marker, face in (
         (inside, "o", "white"),
@@ -276,8 +278,38 @@ def _line(ax: Axes, own: pd.DataFrame, column: str) -> None:
         (logits, "D", _COLOUR),
     ):
         ax.plot(x[chosen], y[chosen], marker=marker, ms=small, mfc=face, **look)
-    ax.set_xlim(0.5, len(own) + 0.5)
+    ax.set_xlim(x.min() - 0.5, x.max() + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+
+
+def _inside(layers: pd.DataFrame) -> pd.Series:
+    """Which layers lie within a block."""
+    return layers["layer"].str.endswith("relu1")
+
+
+def _axis(layers: pd.DataFrame) -> str:
+    """What the layers along an axis are: of one kind or of several, and the logits behind."""
+    kinds = list(layers["kind"].unique())
+    others = [kind for kind in kinds if kind != "dense"] or kinds
+    axis = labels.layer_axis(others[0] if len(others) == 1 else "all")
+    return axis if others == kinds else f"{axis}, logits last"
+
+
+def _marks(layers: pd.DataFrame) -> str:
+    """A sentence on the marks of these layers; '' where there is nothing to tell apart."""
+    inside, logits = _inside(layers), layers["kind"] == "dense"
+    others = layers[~inside & ~logits]
+    marks = []
+    if inside.any() and set(others["kind"]) == {"relu"}:
+        ends = others["layer"].str.endswith("relu2").all()
+        marks = [f"filled: at the end of a block{'' if ends else ', and the first'}"]
+        marks += ["open: within a block"]
+    elif inside.any() and len(others):
+        marks = ["filled: other layers", "open: ReLU layers within a block"]
+    if logits.any():
+        marks.append("diamond: logits")
+    sentence = "; ".join(marks)
+    return f"{sentence[0].upper()}{sentence[1:]}." if marks else ""
 
 
 def _examples(layers: pd.DataFrame) -> str:
