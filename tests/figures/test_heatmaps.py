@@ -7,6 +7,7 @@ from repatlas.errors import DataError, StoreError
 from repatlas.figures import across_seeds, draw, heatmap
 from repatlas.figures.matrix import draw_matrix
 from repatlas.figures.style import style
+from repatlas.results import load_study
 
 DEAD = "stage3.block1.relu1"
 
@@ -159,6 +160,29 @@ def test_the_curve_of_the_same_layer_is_that_of_the_table(study):
     own = table[table["group"] == table["group"].iloc[0]].sort_values("index")["value_mean"]
     assert any(np.array_equal(y, own, equal_nan=True) for y in drawn)
     assert "mean over 1 pair of networks" in drawing.caption
+
+
+@pytest.mark.parametrize(
+    ("tapped", "compared", "words"),
+    [
+        ({"relu", "add", "conv"}, {"relu", "add"}, "between ReLU layers and residual sums."),
+        ({"relu", "add", "conv"}, {"add"}, "between residual sums."),
+        ({"relu", "add"}, {"relu", "add"}, "between all tapped layers."),
+        ({"relu"}, {"relu"}, "between ReLU layers."),
+    ],
+)
+def test_the_caption_lists_the_kinds_of_layers_compared(study_of, tapped, compared, words):
+    study = study_of(depths=(8,), widths=(1.0,))
+    table = study.layer_similarity
+    within = table[table["run_a"].astype(str) == table["run_b"].astype(str)]
+    within = within[within["kind_a"].isin(tapped) & within["kind_b"].isin(tapped)]
+    chosen = within[within["kind_a"].isin(compared) & within["kind_b"].isin(compared)]
+    a, b = study.runs["run"]
+    across = chosen[chosen["run_a"] == a].astype({"run_b": str}).assign(run_b=b, seed_b=1)
+    made = pd.concat([within.astype({"run_b": str}), across]).astype({"run_b": "category"})
+    made.to_parquet(study.folder / "tables" / "layer_similarity.parquet", index=False)
+    drawing = draw("across_seeds", load_study(study.folder))
+    assert words in drawing.caption
 
 
 def test_one_seed_gives_no_figure_across_seeds(study_of):

@@ -1,7 +1,7 @@
 """Words on figures: networks, axes, measures and counts as a reader names them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -185,9 +185,12 @@ def count(n: int, noun: str) -> str:
 def seeds(values: Iterable[int]) -> str:
     """'seed 0', 'seeds 0 and 2', 'seeds 0, 1 and 2'."""
     texts = [str(v) for v in values]
-    if len(texts) == 1:
-        return f"seed {texts[0]}"
-    return f"seeds {', '.join(texts[:-1])} and {texts[-1]}"
+    return f"{'seed' if len(texts) == 1 else 'seeds'} {listed(texts)}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 def probes(runs: pd.DataFrame) -> str:

@@ -60,7 +60,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     text = [
         f"{FIGURES['across_seeds'].title}.",
         f"{labels.measure(measure)} on {labels.probes(runs)}, between "
-        f"{labels.layer_words(layers)}.",
+        f"{_layers(results, measure, data)}.",
         "Above: seeds against seeds, a block an architecture; on the diagonal, networks with "
         "themselves.",
         f"Below: the same layer in two seeds; line: mean over {_span(pairs)} of networks, "
@@ -76,6 +76,16 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     plotted = pd.concat([data.assign(part="map"), curves.assign(part="curve")], ignore_index=True)
     figure = _figure(blocks, curves, measure, norm, layers)
     return Drawing(figure, plotted, " ".join(filter(None, text)))
+
+
+def _layers(results: StudyResults, measure: str, data: pd.DataFrame) -> str:
+    """What is compared, in words: the kinds of layers, or all that are tapped, as they are within a
+    network."""
+    kinds = data["kind_a"].unique()
+    tapped = results.comparison(data["run_a"].iloc[0], measure=measure)["kind_a"]
+    if len(kinds) > 1 and tapped.isin(kinds).all():
+        return labels.layer_words("all")
+    return labels.listed([labels.layer_words(kind) for kind in kinds])
 
 
 def _curves(
