@@ -52,7 +52,7 @@ def test_errors_fit_the_terminal(monkeypatch):
 def test_an_unknown_command_is_refused_with_the_known_ones():
     done = run("trian")
     assert done.returncode == 2
-    assert "invalid choice" in done.stderr
+    assert "there is no command" in done.stderr
     assert "train" in done.stderr
 
 

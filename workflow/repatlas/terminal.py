@@ -1,8 +1,11 @@
-"""Text as wide as the terminal that it is printed on."""
+"""Text as wide as the terminal that it is printed on, and values typed there."""
 
+import argparse
+import json
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 # Lines longer than this are hard to read, however wide the terminal.
 WIDEST = 100
@@ -48,3 +51,11 @@ def _wrapped(text: str, first: str, rest: str) -> str:
 def points(texts: Iterable[str], mark: str = "- ") -> list[str]:
     """The texts as a list, each wrapped and indented under its mark."""
     return [_wrapped(text, f"  {mark}", " " * (2 + len(mark))) for text in texts]
+
+
+def json_argument(text: str) -> Any:
+    """The value of an option that is given as JSON; argparse shows the error."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON ({error})") from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from repatlas import __version__
-from repatlas.errors import RepatlasError
+from repatlas.errors import RepatlasError, did_you_mean
 from repatlas.files import write_json
 from repatlas.gpus import own_gpu
 from repatlas.locks import sole_writer
@@ -95,7 +95,11 @@ def _overview() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 0, or 1 with one message on standard error."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    chosen, _ = parser().parse_known_args(arguments[:1])
+    top = parser()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        hint = did_you_mean(arguments[0], COMMANDS)
+        top.error(f"there is no command {arguments[0]!r}{hint} (`repatlas --help` lists them all)")
+    chosen, _ = top.parse_known_args(arguments[:1])
     # Before numpy is imported: one thread unless the caller says otherwise, because numbers of
     # threads differ in rounding.
     for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):

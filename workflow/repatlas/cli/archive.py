@@ -16,7 +16,9 @@ from repatlas.results import load_study
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("study", type=Path, help="folder of the study, results/studies/NAME")
-    parser.add_argument("--output", type=Path, help="zip to write; by default NAME.zip in it")
+    parser.add_argument(
+        "--output", type=Path, help="zip to write; by default NAME.zip in the study's folder"
+    )
     parser.add_argument(
         "--license",
         default=NO_LICENSE,

@@ -6,7 +6,6 @@ the layers of A are compared with each other.
 """
 
 import argparse
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ from repatlas.analysis.writing import write_csv
 from repatlas.figures.matrix import draw_matrix
 from repatlas.figures.style import beside, save, style
 from repatlas.similarity.table import MEASURES, similarity_table
+from repatlas.terminal import json_argument
 
 log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("a", metavar="A", type=Path, help="store, folder or file")
+    parser.add_argument("a", metavar="A", type=Path, help="store, .npz, or folder of .npy or .npz")
     parser.add_argument("b", metavar="B", type=Path, nargs="?", help="likewise; default: A itself")
     parser.add_argument(
         "--measure", default="", help=f"one of {', '.join(MEASURES)}; default: by what A holds"
@@ -30,7 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--options", type=_options, default={}, help='of the measure, as JSON: {"keep": 0.95}'
     )
     parser.add_argument(
-        "--output", type=Path, default=Path("comparison"), metavar="PREFIX", help="what to write"
+        "--output",
+        type=Path,
+        default=Path("comparison"),
+        metavar="PREFIX",
+        help="beginning of the files to write",
     )
 
 
@@ -48,10 +52,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _options(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no JSON ({error})") from error
+    found = json_argument(text)
     if not isinstance(found, dict):
         raise argparse.ArgumentTypeError(f'found {text!r}; a mapping like {{"keep": 0.95}} is due')
     return found

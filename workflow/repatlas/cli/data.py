@@ -5,16 +5,16 @@ their checksums into the output folder, the manifest last.
 """
 
 import argparse
-import json
 import os
 from pathlib import Path
 
 from repatlas.data.artifact import prepare
+from repatlas.terminal import json_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--spec", type=json.loads, required=True, help="the data set, as JSON")
+    parser.add_argument("--spec", type=json_argument, required=True, help="the data set, as JSON")
     parser.add_argument("--output", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--root", type=Path, help="folder that already holds downloaded data sets")
     parser.add_argument("--downloads", type=Path, required=True, help="where downloads are kept")

@@ -4,12 +4,12 @@ Reads the network's Gram store and its first principal components; leaves one .n
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from repatlas.analysis.arrays import read_arrays, write_arrays
 from repatlas.analysis.dominant_removal import removals
 from repatlas.stores import GramStore
+from repatlas.terminal import json_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--components", type=Path, required=True, help="its principal components (.npz)"
     )
     parser.add_argument(
-        "--options", type=json.loads, required=True, help="removed, layer, draws, seed, as JSON"
+        "--options", type=json_argument, required=True, help="removed, layer, draws, seed, as JSON"
     )
     parser.add_argument("--output", type=Path, required=True, help="file to write (.npz)")
 

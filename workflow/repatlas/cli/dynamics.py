@@ -5,7 +5,6 @@ the first principal component, layer by layer.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from repatlas.files import read_json
 from repatlas.frozen.dynamics import Dynamics, checkpoints_of, no_dynamics, read_dynamics
 from repatlas.frozen.progress import Progress
 from repatlas.run_record import read_run
+from repatlas.terminal import json_argument
 from repatlas.training.device import choose
 from repatlas.trajectory import INDEX, planned_steps
 
@@ -31,12 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--probe", type=Path, required=True, help="file of the probe set")
     parser.add_argument(
         "--plan",
-        type=json.loads,
+        type=json_argument,
         required=True,
         help="batch_size, and whether the probe has labels of the network's own data set, as JSON",
     )
     parser.add_argument(
-        "--options", type=json.loads, required=True, help="layers, batch_norm, batches, as JSON"
+        "--options", type=json_argument, required=True, help="layers, batch_norm, batches, as JSON"
     )
     parser.add_argument("--output", type=Path, required=True, help="file to write (.npz)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")

@@ -1,7 +1,6 @@
 """Store a network's Gram matrices, and its activations where wanted, on a probe set."""
 
 import argparse
-import json
 import logging
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from repatlas.data.dataset import load
 from repatlas.data.probe import load_probe
 from repatlas.memory import out_of_memory_is_named
 from repatlas.run_record import read_run
+from repatlas.terminal import json_argument
 from repatlas.training.device import choose
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dataset", type=Path, required=True, help="folder of the probe's data set"
     )
     parser.add_argument("--probe", type=Path, required=True, help="file of the probe set")
-    parser.add_argument("--plan", type=json.loads, required=True, help="batch_size, passes, taps")
+    parser.add_argument(
+        "--plan", type=json_argument, required=True, help="batch_size, passes, taps (JSON)"
+    )
     parser.add_argument("--grams", type=Path, required=True, help="Gram store to write")
     parser.add_argument("--activations", type=_path, help="activation store to write, if any")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")

@@ -6,13 +6,13 @@ the files say so.
 """
 
 import argparse
-import json
 import logging
 from pathlib import Path
 
 from repatlas.errors import DataError
 from repatlas.figures import draw, notice, save
 from repatlas.results import StudyResults
+from repatlas.terminal import json_argument
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("name", metavar="NAME", help="the figure, such as within_by_depth")
     parser.add_argument("--tables", type=Path, required=True, help="folder of the study's tables")
-    parser.add_argument("--settings", type=json.loads, default={}, help="its settings, as JSON")
+    parser.add_argument("--settings", type=json_argument, default={}, help="its settings, as JSON")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="PREFIX", help="what to write"
     )

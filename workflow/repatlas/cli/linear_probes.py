@@ -2,7 +2,6 @@
 connection, and test them."""
 
 import argparse
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +12,7 @@ from repatlas.data.dataset import load
 from repatlas.frozen.linear_probes import COLUMNS, no_probes, probe_network
 from repatlas.frozen.progress import Progress
 from repatlas.run_record import read_run
+from repatlas.terminal import json_argument
 from repatlas.training.device import choose
 
 
@@ -20,7 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--run", type=Path, required=True, help="folder of the trained network")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of its data set")
-    parser.add_argument("--options", type=json.loads, required=True, help="see linear_probes")
+    parser.add_argument(
+        "--options",
+        type=json_argument,
+        required=True,
+        help="those of the analysis in config/README.md, as JSON",
+    )
     parser.add_argument("--output", type=Path, required=True, help="table to write")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
 

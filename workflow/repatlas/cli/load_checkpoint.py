@@ -5,19 +5,19 @@ status.json and hardware.json in the output folder.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from repatlas.data.dataset import load
 from repatlas.errors import StoreError
 from repatlas.files import sha256_file
+from repatlas.terminal import json_argument
 from repatlas.training.device import choose
 from repatlas.training.loaded import take
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--spec", type=json.loads, required=True, help="the run's spec, as JSON")
+    parser.add_argument("--spec", type=json_argument, required=True, help="the run's spec, as JSON")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--checkpoint", type=Path, required=True, help="file of the saved weights")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")

@@ -2,7 +2,6 @@
 images of the examples that most divide two architectures."""
 
 import argparse
-import json
 from pathlib import Path
 
 from repatlas.analysis.design import read_grid
@@ -10,13 +9,14 @@ from repatlas.analysis.dividing import images_of
 from repatlas.analysis.prediction_tables import Options, prediction_tables
 from repatlas.analysis.predictions import read_architectures
 from repatlas.analysis.writing import write_csv, write_parquet
+from repatlas.terminal import json_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--grid", type=Path, required=True, help="grid.json of the study")
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
-    parser.add_argument("--options", type=json.loads, required=True, help="options, as JSON")
+    parser.add_argument("--options", type=json_argument, required=True, help="options, as JSON")
     parser.add_argument("--output", type=Path, required=True, help="folder of the tables")
 
 

@@ -5,7 +5,6 @@ and the share of zeros, layer by layer.
 """
 
 import argparse
-import json
 import logging
 from dataclasses import fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from repatlas.data.probe import load_probe
 from repatlas.frozen.principal_components import LayerComponents, principal_components, undefined
 from repatlas.frozen.progress import Progress
 from repatlas.run_record import read_run
+from repatlas.terminal import json_argument
 from repatlas.training.device import choose
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--probe", type=Path, required=True, help="file of the probe set")
     parser.add_argument(
-        "--options", type=json.loads, required=True, help="layers, tolerance, passes, as JSON"
+        "--options", type=json_argument, required=True, help="layers, tolerance, passes, as JSON"
     )
     parser.add_argument("--output", type=Path, required=True, help="file to write (.npz)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")

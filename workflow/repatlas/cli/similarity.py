@@ -1,12 +1,12 @@
 """Compare the networks of one tile, layer by layer, and write one tidy table (Parquet)."""
 
 import argparse
-import json
 from pathlib import Path
 
 from repatlas.errors import StoreError
 from repatlas.similarity.network_pairs import compare_networks, write_table
 from repatlas.stores import open_store
+from repatlas.terminal import json_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--measure", required=True, help="name of the similarity measure")
     parser.add_argument(
         "--tile",
-        type=json.loads,
+        type=json_argument,
         required=True,
         help="JSON: runs, pairs (positions in runs), layers (compared across networks), "
         "options, and own: where a measure of your own is",

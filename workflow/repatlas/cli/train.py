@@ -6,7 +6,6 @@ data wrote one.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from repatlas.data.dataset import load
@@ -14,13 +13,14 @@ from repatlas.errors import StoreError
 from repatlas.files import read_json
 from repatlas.memory import out_of_memory_is_named
 from repatlas.naming import canonical_json
+from repatlas.terminal import json_argument
 from repatlas.training.device import choose
 from repatlas.training.loop import train
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--spec", type=json.loads, required=True, help="the run's spec, as JSON")
+    parser.add_argument("--spec", type=json_argument, required=True, help="the run's spec, as JSON")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")
     parser.add_argument("--scratch", type=Path, required=True, help="folder of resume checkpoints")

@@ -22,7 +22,8 @@ def load_study(path: str | os.PathLike) -> "StudyResults":
 
     Parameters
     ----------
-    path : the study's folder, `results/studies/<study>` (or `results/published/<study>`)
+    path : the study's folder, `results/studies/<study>`; of `results/published/<study>`
+        the small tables alone are there
 
     Raises StoreError when there is no such folder or it holds no tables.
     """
