@@ -159,6 +159,7 @@ def test_axes_and_marks_are_those_of_the_layers_taken(components, name, kept, ax
     ax = next(ax for ax in drawing.figure.axes if ax.lines)
     low, high = ax.get_xlim()
     assert all(low < x < high for line in ax.lines for x in line.get_xdata())
+    assert all(float(tick).is_integer() for tick in ax.get_xticks())
 
 
 def test_matches_of_several_kinds_are_said_to_be_within_their_kind(study_of):

@@ -279,7 +279,8 @@ def _line(ax: Axes, own: pd.DataFrame, column: str) -> None:
     ):
         ax.plot(x[chosen], y[chosen], marker=marker, ms=small, mfc=face, **look)
     ax.set_xlim(x.min() - 0.5, x.max() + 0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+    ticks = MaxNLocator(5, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+    ax.xaxis.set_major_locator(ticks)
 
 
 def _inside(layers: pd.DataFrame) -> pd.Series:
