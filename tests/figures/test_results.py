@@ -156,7 +156,7 @@ def test_a_folder_that_is_no_study_names_those_there_are(study_folder, tmp_path)
         with pytest.raises(StoreError, match="holds no tables of a study") as caught:
             repatlas.load_study(wrong)
         assert str(study_folder) in str(caught.value)
-    with pytest.raises(StoreError, match="after `make CONFIG=`"):
+    with pytest.raises(StoreError, match="after `make CONFIG="):
         repatlas.load_study(tmp_path / "nowhere")
 
 
