@@ -121,7 +121,7 @@ def _time(
     by = (
         f"by {earlier} earlier {'trainings' if earlier > 1 else 'training'} here"
         if earlier
-        else "by the rates that come with repatlas, no training was measured here yet"
+        else "by the rates of repatlas (no training was timed here yet)"
     )
     lines = [f"  time          about {spoken(shortest)} on {where}, {by}"]
     unknown = [job for job in to_do if job.seconds is None]
