@@ -1,6 +1,7 @@
 """The training protocol: its numbers against independent ones, and its exactness when resumed."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from repatlas.files import read_json
 from repatlas.run_record import damaged_files, read_status, run_file
 from repatlas.training import loop
 from repatlas.training.batches import TrainingBatches, as_input
+from repatlas.training.checkpoint import load as load_checkpoint
 from repatlas.training.device import choose
 from repatlas.training.optimiser import Optimiser, learning_rate
 from torch import nn
@@ -253,3 +255,23 @@ def test_bfloat16_is_refused_nowhere_but_gives_other_numbers(run):
     rounded = np.load(run("rounded", digits_spec(precision="bfloat16"))[1] / "test_logits.npy")
     assert np.isfinite(rounded).all()
     assert not np.array_equal(exact, rounded)
+
+
+class Trap:
+    """Makes a file where unpickling it runs its code."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_no_code_in_a_checkpoint_is_run(tmp_path):
+    sprung = tmp_path / "sprung"
+    torch.save({"weights": Trap(sprung)}, tmp_path / "model.pt")
+    with pytest.raises(StoreError, match="is damaged"):
+        load_checkpoint(tmp_path / "model.pt")
+    assert not sprung.exists()
+    torch.load(tmp_path / "model.pt", weights_only=False)
+    assert sprung.exists(), "the trap works"
