@@ -42,7 +42,7 @@ def overview(results: StudyResults, title: str, output: Path) -> dict[str, Any]:
         "study": results.name,
         "title": title,
         "probes": labels.probes(runs),
-        "axes": [{key: axis[key] for key in ("name", "label", "texts")} for axis in axes],
+        "axes": [{k: axis[k] for k in ("name", "label", "texts", "settings")} for axis in axes],
         "runs": _runs(results, runs, cells, order, axes, output),
         "groups": _groups(results, cells, axes),
         "blocks": _blocks(results),
@@ -64,6 +64,7 @@ def _axis(runs: pd.DataFrame, name: str) -> dict[str, Any]:
         "name": name,
         "label": labels.heading(name),
         "texts": [labels.tick(name, value) for value in values] + ["none"],
+        "settings": [labels.setting(name, value) for value in values] + [f"no {name}"],
         "place": {value: place for place, value in enumerate(values)},
     }
 

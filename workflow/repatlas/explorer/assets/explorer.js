@@ -70,7 +70,7 @@
   const failed = [...content.runs.status].filter((status) => status !== "completed").length;
   document.title = `${content.title || content.study}: repatlas explorer`;
   byId("study-title").textContent = content.title || content.study;
-  const fixed = about.fixed.filter((axis) => axis.name !== "dataset").map((axis) => `${axis.label.toLowerCase()} ${axis.texts[content.runs.places[axis.name][0]]}`);
+  const fixed = about.fixed.filter((axis) => axis.name !== "dataset").map((axis) => axis.settings[content.runs.places[axis.name][0]]);
   byId("study-about").textContent = [
     `Study ${content.study}`, `${n} ${n === 1 ? "network" : "networks"}${failed ? ` (${failed} failed)` : ""}`,
     content.probes, ...(fixed.length ? [`all with ${fixed.join(", ")}`] : []),
