@@ -15,9 +15,9 @@ from repatlas.data.probe import load_probe, make_probe
 from repatlas.errors import StoreError
 from repatlas.files import read_json
 from repatlas.frozen.dynamics import Checkpoint, checkpoints_of, read_dynamics
-from repatlas.frozen.trajectory_sums import BROKEN, CONSTANT, TrajectorySums
+from repatlas.frozen.trajectory_sums import TrajectorySums
 from repatlas.grams import gram_vector
-from repatlas.layers import layers_of
+from repatlas.layers import BROKEN, CONSTANT, layers_of
 from repatlas.models.batch_statistics import batch_statistics
 from repatlas.models.registry import build
 from repatlas.naming import canonical_json

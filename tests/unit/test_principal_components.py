@@ -20,8 +20,8 @@ from repatlas.data.probe import make_probe
 from repatlas.files import write_json
 from repatlas.frozen import principal_components as pc
 from repatlas.frozen.krylov import Krylov
-from repatlas.frozen.principal_components import CONSTANT, from_activations, principal_components
-from repatlas.layers import layers_of
+from repatlas.frozen.principal_components import from_activations, principal_components
+from repatlas.layers import CONSTANT, layers_of
 from repatlas.models.registry import build
 from repatlas.models.taps import tapped
 from repatlas.training.batches import as_input

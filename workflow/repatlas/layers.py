@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 # Words a study may use for groups of layers, beside the kinds themselves and name patterns.
 GROUPS = {"all": "*", "residual": "add"}
+# Why a layer that was read out has no values.
+CONSTANT, BROKEN = "constant over the probe set", "not finite"
 
 
 class Layer(NamedTuple):

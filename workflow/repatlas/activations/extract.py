@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from repatlas.data.order import pass_order
 from repatlas.data.probe import Probe
 from repatlas.grams import gram_vector, on_host, pairs
-from repatlas.layers import Layer
+from repatlas.layers import BROKEN, CONSTANT, Layer
 from repatlas.models.taps import tapped
 from repatlas.stores import ActivationWriter, GramWriter, StoredLayer
 from repatlas.training.batches import as_input
@@ -127,5 +127,5 @@ def _as_float32(output: Tensor) -> np.ndarray:
 
 def _reason(alive: bool, finite: bool) -> str:
     if not finite:
-        return "not finite"
-    return "" if alive else "constant over the probe set"
+        return BROKEN
+    return "" if alive else CONSTANT

@@ -13,9 +13,9 @@ from repatlas.activations.trained import tapped_layers
 from repatlas.analysis.arrays import write_arrays
 from repatlas.data.dataset import load
 from repatlas.data.probe import Probe, load_probe
+from repatlas.durations import Progress
 from repatlas.files import read_json
 from repatlas.frozen.dynamics import Dynamics, checkpoints_of, no_dynamics, read_dynamics
-from repatlas.frozen.progress import Progress
 from repatlas.run_record import read_run
 from repatlas.terminal import json_argument
 from repatlas.training.device import choose

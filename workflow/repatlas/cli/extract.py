@@ -1,20 +1,17 @@
 """Store a network's Gram matrices, and its activations where wanted, on a probe set."""
 
 import argparse
-import logging
-import time
 from pathlib import Path
 
 from repatlas.activations.extract import extract, extract_nothing
 from repatlas.activations.trained import load_network, tapped_layers
 from repatlas.data.dataset import load
 from repatlas.data.probe import load_probe
+from repatlas.durations import Progress
 from repatlas.memory import out_of_memory_is_named
 from repatlas.run_record import read_run
 from repatlas.terminal import json_argument
 from repatlas.training.device import choose
-
-log = logging.getLogger(__name__)
 
 WRITES = "grams"  # one forward pass makes both stores; this option's lock is for both
 
@@ -53,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     device = choose(options.device, spec["training"]["threads"])
     # The probe may come from another data set; the network's classes are its own.
     network = load_network(spec, options.run, probe.images.shape[1:], device)
-    progress = _Progress(options.run.name)
+    progress = Progress(options.run.name, "probe batch")
     size = plan["batch_size"]
     with out_of_memory_is_named(
         f"reading {options.run.name} out in batches of {size} images",
@@ -66,17 +63,3 @@ def run(options: argparse.Namespace) -> None:
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
-
-
-class _Progress:
-    """A line every 20 s for the passes that last."""
-
-    def __init__(self, name: str):
-        self.name, self.start, self.last = name, time.monotonic(), time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self.last > 20:
-            self.last = now
-            left = (now - self.start) / done * (total - done)
-            log.info("%s: probe batch %d/%d, about %.0f s left", self.name, done, total, left)

@@ -9,8 +9,8 @@ import pandas as pd
 from repatlas.activations.trained import load_network
 from repatlas.analysis.writing import write_checked_csv
 from repatlas.data.dataset import load
+from repatlas.durations import Progress
 from repatlas.frozen.linear_probes import COLUMNS, no_probes, probe_network
-from repatlas.frozen.progress import Progress
 from repatlas.run_record import read_run
 from repatlas.terminal import json_argument
 from repatlas.training.device import choose

@@ -15,8 +15,8 @@ from repatlas.activations.trained import load_network, tapped_layers
 from repatlas.analysis.arrays import write_arrays
 from repatlas.data.dataset import load
 from repatlas.data.probe import load_probe
+from repatlas.durations import Progress
 from repatlas.frozen.principal_components import LayerComponents, principal_components, undefined
-from repatlas.frozen.progress import Progress
 from repatlas.run_record import read_run
 from repatlas.terminal import json_argument
 from repatlas.training.device import choose

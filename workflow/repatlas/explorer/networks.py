@@ -52,7 +52,7 @@ def _along(own: pd.DataFrame, depth: dict[str, float], kept: list[str]) -> dict[
 def same_layer(results: StudyResults) -> dict[str, dict[str, Any]]:
     """By measure and group: similarity of each layer between networks that differ in the seed."""
     table = results.cross_seed
-    kept = ["layer", "kind", "relative_depth", "n_pairs", "value_mean", "value_sd"]
+    kept = ["layer", "relative_depth", "value_mean", "value_sd"]
     return {
         str(measure): {
             str(group): columns(own.sort_values("index"), kept)
@@ -68,8 +68,7 @@ def write_matches(results: StudyResults, pieces: Pieces) -> bool:
     table = optional(results, "best_matches")
     if table is None:
         return False
-    kept = ["layer", "kind", "relative_depth", "n", "match", "match_share"]
-    kept += ["match_depth_mean", "match_depth_sd", "value_mean"]
+    kept = ["layer", "relative_depth", "match_depth_mean", "match_depth_sd"]
     for (measure, group), part in table.groupby(["measure", "group"], sort=False):
         content = {
             str(other): columns(own.sort_values("index"), kept)

@@ -27,7 +27,7 @@ COLOUR_MAPS = ("magma", "viridis", "cividis")
 _STOPS = 33
 _NUMBERS = ["parameters", "test_accuracy", "test_loss", "train_accuracy", "train_loss"]
 _FILES = ("spec.json", "status.json", "curve.csv", "test_logits.npy", "model.pt", "hardware.json")
-_BLOCKS = ["fraction_above", "longest_run", "mean_similarity", "run_start_layer", "run_end_layer"]
+_BLOCKS = ["fraction_above", "longest_run", "run_start_layer", "run_end_layer"]
 _PLACES = ("tables", "figures", "config.json", "grid.json")
 
 

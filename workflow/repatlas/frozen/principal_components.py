@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from repatlas.frozen.krylov import BLOCK, ROUNDING, Krylov
 from repatlas.grams import centred_gram
+from repatlas.layers import BROKEN, CONSTANT
 from repatlas.models.taps import tapped
 from repatlas.training.batches import as_input
 
@@ -24,7 +25,6 @@ MOST = 1024  # examples up to which a Gram matrix of all of them is made,
 AT_ONCE = 1 << 24  # where a layer has no more activations than this on all of them
 BUDGET = 2 << 30  # bytes of search spaces held at a time
 EXPECTED = 6  # passes that a search space is budgeted for
-CONSTANT, BROKEN = "constant over the probe set", "not finite"
 
 
 @dataclass

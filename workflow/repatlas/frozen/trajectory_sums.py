@@ -11,9 +11,8 @@ import numpy as np
 from scipy.sparse.linalg import eigsh
 
 from repatlas.grams import doubly_centred
+from repatlas.layers import BROKEN, CONSTANT
 from repatlas.similarity.minibatch import minibatch_cka
-
-CONSTANT, BROKEN = "constant over the probe set", "not finite"
 
 
 class _Batch:

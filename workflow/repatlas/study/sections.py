@@ -102,15 +102,6 @@ class DataSettings(Settings):
     label_seed: Seed | None = None
     """Seed of that draw, one for all networks. By default 0."""
 
-    def spec(self) -> dict[str, Any]:
-        """The part that decides the data: no random labels is the same as a share of 0."""
-        spec = self.model_dump()
-        if not self.random_labels:
-            spec["random_labels"] = spec["label_seed"] = None
-        elif self.label_seed is None:
-            spec["label_seed"] = 0
-        return spec
-
 
 class ModelSettings(Settings):
     """Which network."""

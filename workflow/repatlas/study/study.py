@@ -55,11 +55,6 @@ class ProbePlan:
     passes: int
     taps: tuple[str, ...]
 
-    @property
-    def images(self) -> str:
-        """Name of the saved, ordered probe set, which does not depend on batches or taps."""
-        return f"{self.dataset}-n{self.size}"
-
 
 class Study:
     """A validated study.

@@ -57,7 +57,7 @@ repatlas.profiles = (() => {
     });
     const found = [{
       title: `Same layer, between seeds: ${measure.label}`, unit: "", series: seeds,
-      note: "Line: mean over pairs of seeds; band: one sd.", empty: true,
+      note: "Line: mean over pairs of seeds; band: one sd.",
     }];
     if (content.matches && now.a !== now.b && !measure.within) {
       const folder = `matches/${measure.folder}`;

@@ -57,7 +57,7 @@ repatlas.about = (() => {
       if (row < 0) return null;
       return {
         threshold: own.threshold, kind: own.kind, above: own.fraction_above[row],
-        longest: own.longest_run[row], mean: own.mean_similarity[row],
+        longest: own.longest_run[row],
         start: own.run_start_layer[row], end: own.run_end_layer[row],
       };
     },
