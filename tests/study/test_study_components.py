@@ -90,3 +90,15 @@ def test_figures_show_what_the_study_names():
         figure_settings={"first_component": {"without_pc1": True}},
     )
     assert "`analyses` does not name 'cka_without_pc1'" in text
+
+
+def test_a_figure_shows_layers_that_its_table_has():
+    """Components are taken of ReLU layers and logits, and networks compared by their ReLU layers,
+    whatever is read out."""
+    made(figure_settings={"pc1_share": {"layers": "dense"}, "within_by_depth": {"layers": "add"}})
+    text = message(figure_settings={"pc1_share": {"layers": "add"}})
+    assert "figure_settings.pc1_share.layers" in text
+    assert "`principal_components.layers` names" in text
+    assert "`comparisons.layers`" in message(figure_settings={"across_seeds": {"layers": "add"}})
+    both = {"layers": ["relu", "add"]}
+    made(figure_settings={"across_seeds": {"layers": "add"}}, comparisons=both)

@@ -15,6 +15,8 @@ from repatlas.study.measures import variants
 from repatlas.study.messages import Mistake, shown
 from repatlas.study.settings import StudySettings
 
+BETWEEN_NETWORKS = ("across_seeds", "across_architectures", "best_matches")
+
 
 def mistakes_in_figures(
     settings: StudySettings, runs: Sequence[Run], tiles: Sequence[Tile]
@@ -35,7 +37,7 @@ def mistakes_in_figures(
             if value is True and wanted and wanted not in settings.analyses:
                 text = f"found true, but `analyses` does not name {wanted!r}; add it there"
                 yield Mistake(("figure_settings", name, key), text)
-            if value is not None and (misfit := _fits_nothing(key, value, settings, runs)):
+            if value is not None and (misfit := _fits_nothing(name, key, value, settings, runs)):
                 yield Mistake(("figure_settings", name, key), misfit)
     listed_figures = settings.figures if isinstance(settings.figures, list) else []
     of_one = [tile for tile in tiles if tile.a == tile.b]
@@ -68,7 +70,9 @@ def mistakes_in_figures(
             )
 
 
-def _fits_nothing(key: str, value: Any, settings: StudySettings, runs: Sequence[Run]) -> str | None:
+def _fits_nothing(
+    name: str, key: str, value: Any, settings: StudySettings, runs: Sequence[Run]
+) -> str | None:
     """Why a figure's setting shows nothing of this study; None where it does."""
     if key == "measure":
         known = [m.label for m in variants(settings.measures, settings.measure_options)]
@@ -76,7 +80,7 @@ def _fits_nothing(key: str, value: Any, settings: StudySettings, runs: Sequence[
             return None
         return f"found {value!r}; accepted is a measure of the study: {_these(known)}"
     if key == "layers":
-        return _no_layers(value, settings, runs)
+        return _no_layers(name, value, settings, runs)
     if key not in runs[0].design:
         return None
     values = [run.design[key] for run in runs]
@@ -86,17 +90,30 @@ def _fits_nothing(key: str, value: Any, settings: StudySettings, runs: Sequence[
     return f"found {shown(value)}, which no network of the study has; accepted is {_these(kept)}"
 
 
-def _no_layers(entry: str, settings: StudySettings, runs: Sequence[Run]) -> str | None:
+def _no_layers(figure: str, entry: str, settings: StudySettings, runs: Sequence[Run]) -> str | None:
+    key, chosen = _shown_by(figure, settings)
     text = None
     for run in runs:
         layers = run.layers
+        for wanted in chosen:
+            layers = [layers[i] for i in select_present(layers, wanted)]
         try:
-            select([layers[i] for i in select_present(layers, settings.taps)], [entry])
+            select(layers, [entry])
         except ValueError as error:
-            text = f"{error}; of these, those that `taps` reads out"
+            text = f"{error}; of these, those that `{key}` names"
         else:
             return None
     return text
+
+
+def _shown_by(figure: str, settings: StudySettings) -> tuple[str, list[Sequence[str]]]:
+    """The key that decides which layers a figure has to show, and one after the other the choices
+    that leave them."""
+    if figure == "pc1_share":
+        return "principal_components.layers", [settings.principal_components.layers]
+    if figure in BETWEEN_NETWORKS:
+        return "comparisons.layers", [settings.taps, settings.comparisons.layers]
+    return "taps", [settings.taps]
 
 
 def _these(values: Sequence[Any]) -> str:
