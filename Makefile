@@ -72,13 +72,13 @@ slurm: $(CONFIG) $(SLURM_READY)
 	$(SLURM_VENV)/bin/python -m snakemake --workflow-profile workflow/profiles/slurm \
 	  --configfile $(CONFIG) $(ARGS)
 
-test-slurm: $(CONFIG) $(SLURM_READY)
+test-slurm: $(SLURM_READY)
 	$(SLURM_VENV)/bin/python -m pytest -m slurm -rs tests/slurm
 
 test-faults: $(READY)
 	$(BIN)/python -m pytest -m faults -rs tests/faults
 
-setup-slurm: $(CONFIG) $(SLURM_READY)
+setup-slurm: $(SLURM_READY)
 
 $(SLURM_READY): $(READY) envs/requirements-slurm.lock
 	$(PYTHON) -m venv $(SLURM_VENV)

@@ -31,6 +31,7 @@ class ResourceError(RepatlasError):
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' where something known is close, otherwise nothing."""
-    close = difflib.get_close_matches(found.lower(), sorted(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """'; did you mean X?' where something known is close, whatever its case, otherwise nothing."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(found.lower(), sorted(by_lower), 1)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""

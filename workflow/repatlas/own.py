@@ -72,8 +72,8 @@ def load(text: str) -> Any:
         listed = sorted(known)[:MOST_NAMED]
         more = f", and {len(known) - len(listed)} more" if len(known) > len(listed) else ""
         raise ConfigError(
-            f"{place} has no {name!r}{did_you_mean(name, known)}; it has "
-            f"{', '.join(listed) or 'nothing'}{more}"
+            f"{place} has no {name!r}; it has {', '.join(listed) or 'nothing'}{more}"
+            f"{did_you_mean(name, known)}"
         )
     return getattr(module, name)
 

@@ -1,6 +1,7 @@
 """Tables of the study.
 
-Needs: runs, Gram stores, tiles, and for the table of costs all benchmarks and logs. Gives: results/studies/<study>/tables/.
+Needs: runs, Gram stores, tiles, and for the table of costs all benchmarks and logs. Gives:
+results/studies/<study>/tables/.
 """
 
 

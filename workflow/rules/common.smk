@@ -1,8 +1,9 @@
 """The study that everything else is about, read and checked before any job.
 
 Needs: `config`. Gives: STUDY, the paths CONFIG and GRID of its record, WHOLE_GRID, ENVIRONMENT,
-LIBRARY, the names that a rule's wildcards may have, and what a start says and refuses. A rule's code is a parameter of it (`code_digest`), so that
-Snakemake reruns what a changed module concerns, and no more.
+LIBRARY, the names that a rule's wildcards may have, and what a start says and refuses. A rule's code
+is a parameter of it (`code_digest`), so that Snakemake reruns what a changed module concerns, and no
+more.
 """
 
 # The library lies beside this file, whether or not it is installed.

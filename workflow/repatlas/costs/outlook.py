@@ -107,11 +107,9 @@ def _time(
     to_do: list[Cost], figures: int, machine: Machine, factor: float, earlier: int
 ) -> list[str]:
     """What it takes, `factor` times as long as the laws say by so many `earlier` trainings."""
-    known = [job for job in to_do if job.seconds is not None]
-    seconds = [factor * (job.seconds or 0) for job in known]
-    with_torch = sum(
-        s for s, job in zip(seconds, known, strict=True) if not _without_torch(job.rule)
-    )
+    known = [(job.rule, factor * job.seconds) for job in to_do if job.seconds is not None]
+    with_torch = sum(took for rule, took in known if not _without_torch(rule))
+    seconds = [took for _, took in known]
     # A figure takes about what it takes to start.
     seconds += [rate("cpu_start")] * figures
     # A schedule is no shorter than its longest job, and than what waits for a GPU or for a core.
