@@ -29,7 +29,7 @@ def candidates(sizes: Sizes, networks: list[list[np.ndarray]]) -> dict[str, Call
     replayed = [peers.Replay(layers) for layers in networks]
     return {
         LIMIT: partial(limits.symmetric_products, without_means, packed, sizes.batch),
-        CENTRED: partial(ours.all_pairs_centred, without_means, sizes.batch),
+        CENTRED: partial(ours.all_pairs, without_means, sizes.batch),
         RAW: partial(ours.all_pairs, networks, sizes.batch),
         **peers.available("cka", {PEER: partial(peers.pytorch_cka_pairs, replayed, sizes.batch)}),
     }

@@ -5,7 +5,6 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 
 import numpy as np
-from repatlas.grams import gram_vectors
 from repatlas.similarity import similarity_table
 from repatlas.similarity.cka_minibatch import ArrayBatches
 from repatlas.similarity.inputs import as_layers
@@ -15,41 +14,15 @@ from repatlas.stores import GramStore, GramWriter, StoredLayer
 Layers = Sequence[np.ndarray]
 
 
-class CentredBatches:
-    """Grams of activations that were centred when they were stored, batch by batch in order."""
-
-    passes = 1
-
-    def __init__(self, layers: Layers, batch: int):
-        self.layers, self.batch_size = layers, batch
-        self.n_batches = len(layers[0]) // batch
-
-    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Packed Grams (layers, pairs) and diagonals (layers, examples) of batch `index`."""
-        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return gram_vectors((x[rows] for x in self.layers), centred=True)
-
-
 def within(layers: Layers, batch: int) -> np.ndarray:
-    """Minibatch CKA (layers, layers) of raw arrays, by the public function."""
+    """Minibatch CKA (layers, layers) of arrays, by the public function."""
     table = similarity_table(list(layers), measure="cka_minibatch", batch_size=batch, seed=None)
     return table["value"].to_numpy().reshape(len(layers), len(layers))
 
 
-def within_centred(layers: Layers, batch: int) -> np.ndarray:
-    """Minibatch CKA (layers, layers) of centred activations, by the tile engine."""
-    return minibatch_cka([CentredBatches(layers, batch)], [(0, 0)])[0].value
-
-
 def all_pairs(networks: Sequence[Layers], batch: int) -> np.ndarray:
-    """Minibatch CKA of all pairs of networks, raw arrays, see :func:`stacked`."""
+    """Minibatch CKA of all pairs of networks given as arrays, see :func:`stacked`."""
     sources = [ArrayBatches(as_layers(list(layers)), batch, 1, None) for layers in networks]
-    return stacked(minibatch_cka(sources, every_pair(len(networks))))
-
-
-def all_pairs_centred(networks: Sequence[Layers], batch: int) -> np.ndarray:
-    """The same of centred activations."""
-    sources = [CentredBatches(layers, batch) for layers in networks]
     return stacked(minibatch_cka(sources, every_pair(len(networks))))
 
 

@@ -20,7 +20,7 @@ def candidates(sizes: Sizes, layers: list[np.ndarray]) -> dict[str, Callable]:
     packed = limits.stand_in(len(layers), sizes.batch)
     return {
         LIMIT: partial(limits.symmetric_products, [without_means], packed, sizes.batch),
-        CENTRED: partial(ours.within_centred, without_means, sizes.batch),
+        CENTRED: partial(ours.within, without_means, sizes.batch),
         RAW: partial(ours.within, layers, sizes.batch),
         FULL_PRODUCTS: partial(limits.full_products, [without_means], packed, sizes.batch),
         **peers.within(layers, sizes.batch, sizes.torch_cka_batches, sizes.ckatorch_shifts),

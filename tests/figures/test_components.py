@@ -138,6 +138,7 @@ def test_layers_are_chosen_by_group_kind_or_pattern(study_of, name):
             "Layer, logits last",
             "Filled: other layers; open: ReLU layers within a block; diamond: logits.",
         ),
+        ("relu1|fc", "Layer", "Filled: other layers; open: ReLU layers within a block."),
     ],
 )
 @pytest.mark.parametrize("name", ["first_component", "pc1_share"])
@@ -149,6 +150,10 @@ def test_axes_and_marks_are_those_of_the_layers_taken(components, name, kept, ax
         ends = table["layer"].str.endswith("relu2")
         table.loc[ends, "kind"] = "add"
         table["layer"] = table["layer"].str.replace("relu2", "add")
+    if "fc" in kept:
+        # A hidden dense layer of a user's network, in the middle.
+        hidden = table["layer"] == "stage2.block1.relu2"
+        table.loc[hidden, ["layer", "kind"]] = ["fc", "dense"]
     table = table[table["layer"].str.contains(kept)]
     table.to_csv(tables / "principal_components.csv", index=False)
     drawing = draw(name, load_study(study.folder))

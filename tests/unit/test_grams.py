@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -11,7 +13,6 @@ from repatlas import grams
 from repatlas.errors import DataError
 from repatlas.grams import (
     batch_of,
-    centred_gram,
     doubly_centred,
     gram_vector,
     gram_vectors,
@@ -20,6 +21,7 @@ from repatlas.grams import (
     u_centre,
     unpack,
 )
+from repatlas.rank_k import upper_product
 from threadpoolctl import threadpool_info, threadpool_limits
 
 
@@ -76,16 +78,48 @@ def test_packed_grams_are_the_u_centred_ones(p, mean):
     np.testing.assert_allclose(exact, expected, rtol=0, atol=1e-12 * scale)
 
 
-def test_blocks_of_features_add_up(monkeypatch):
-    x = features(24, 1000, mean=5, dtype=np.float64)
+@pytest.mark.parametrize("mean", [0.3, 5])
+def test_blocks_of_features_add_up(mean, monkeypatch):
+    x = features(24, 1000, mean, dtype=np.float64)
     monkeypatch.setattr(grams, "BLOCK", 24 * 70)
-    np.testing.assert_allclose(centred_gram(x), exact_gram(x), rtol=1e-12, atol=1e-10)
+    monkeypatch.setattr(grams, "STRETCH", 24 * 90)
+    expected = pack(exact_u_centred(x))
+    for rows in (None, np.arange(24)):
+        packed, _ = gram_vector(x, rows=rows, dtype=None)
+        np.testing.assert_allclose(packed, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("mean", [0, 0.5, 0.9, 1.1, 3])
+@pytest.mark.parametrize("told", [True, False])
+def test_means_are_taken_away_where_they_would_cost_digits(mean, told, monkeypatch):
+    x = features(40, 800, mean)
+    if not told:
+        # The features that are asked beforehand say otherwise.
+        asked = slice(None, None, 800 // grams.SAMPLE)
+        x[:, asked] = features(40, len(range(800)[asked]), 0 if mean > 1 else 50, seed=1)
+        if mean <= 1:
+            x[:, asked] /= 1000
+    centred = []
+    centre = grams._centred_gram
+
+    def watched(*arguments):
+        centred.append(True)
+        return centre(*arguments)
+
+    monkeypatch.setattr(grams, "_centred_gram", watched)
+    packed, diagonal = gram_vector(x)
+    assert bool(centred) == (mean > 1 or not told)
+    # A product is rounded by its factors' size, of which up to half may be that of the means.
+    atol = 2 * 4 * np.finfo(np.float32).eps * exact_gram(x).max()
+    np.testing.assert_allclose(packed, pack(exact_u_centred(x)), rtol=0, atol=atol)
+    hkh = doubly_centred(packed, diagonal)
+    np.testing.assert_allclose(hkh, exact_gram(x), rtol=0, atol=atol)
 
 
 def test_inner_products_are_the_unbiased_hsic():
     x, y = features(20, 9, 1, dtype=np.float64), features(20, 5, 2, seed=1, dtype=np.float64)
-    g, _ = u_centre(centred_gram(x))
-    h, _ = u_centre(centred_gram(y))
+    g, _ = u_centre(exact_gram(x))
+    h, _ = u_centre(exact_gram(y))
     expected = 20 * 17 * hsic1(exact_gram(x), exact_gram(y))
     assert (g * h).sum() == pytest.approx(expected, rel=1e-10)
 
@@ -93,7 +127,7 @@ def test_inner_products_are_the_unbiased_hsic():
 def test_both_ways_to_the_packed_gram_agree():
     x = features(32, 50, 3)
     packed, diagonal = gram_vector(x)
-    g, d = u_centre(centred_gram(x))
+    g, d = u_centre(exact_gram(x))
     np.testing.assert_allclose(packed, pack(g), rtol=0, atol=1e-6 * np.abs(g).max())
     np.testing.assert_allclose(diagonal, d, rtol=1e-5)
     assert not g.diagonal().any()
@@ -119,18 +153,9 @@ def test_packing_goes_row_by_row_and_back():
 @pytest.mark.parametrize("n", [7, 100, 256])
 def test_a_constant_layer_is_exactly_zero(value, dtype, n):
     x = np.broadcast_to(np.array([value, 3 * value, -value], dtype=dtype), (n, 3))
-    assert not centred_gram(x).any()
     packed, diagonal = gram_vector(x)
     assert not packed.any()
     assert not diagonal.any()
-
-
-@pytest.mark.parametrize("mean", [0, 5, 20, 1000])
-def test_the_centred_gram_has_no_mean_left(mean):
-    x = features(60, 90, mean)
-    gram = centred_gram(x)
-    np.testing.assert_allclose(gram, exact_gram(x), rtol=0, atol=1e-6 * np.trace(gram))
-    assert np.abs(gram.sum(axis=0)).max() < 1e-6 * np.trace(gram)
 
 
 def test_a_layer_constant_up_to_rounding_is_zero_and_a_weak_signal_is_not():
@@ -157,19 +182,7 @@ def test_non_finite_features_give_nan_without_a_warning(bad, recwarn):
     x[2, 3] = bad
     packed, _ = gram_vector(x)
     assert np.isnan(packed).all()
-    assert np.isnan(centred_gram(x)).any()
     assert not recwarn.list
-
-
-def test_centred_input_is_used_as_it_is():
-    x = features(40, 300, mean=50)
-    x -= x.mean(axis=0)
-    packed, _ = gram_vector(x, centred=True)
-    expected = pack(exact_u_centred(x))
-    np.testing.assert_allclose(packed, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
-    # The product of the shifted features themselves, not of features centred once more.
-    shifted = features(8, 3, mean=1, dtype=np.float64)
-    np.testing.assert_allclose(centred_gram(shifted, centred=True), shifted @ shifted.T)
 
 
 def test_shapes_orders_and_dtypes_of_the_input_make_no_difference():
@@ -181,15 +194,18 @@ def test_shapes_orders_and_dtypes_of_the_input_make_no_difference():
     picked = np.array([3, 1, 15, 8, 2])
     chosen, _ = gram_vector(x, rows=picked)
     np.testing.assert_allclose(chosen, gram_vector(x[picked])[0], **tolerance)
+    small = np.arange(32, dtype=np.int8).reshape(8, 4) ** 2
     np.testing.assert_allclose(
-        gram_vector(x, rows=picked, centred=True)[0],
-        gram_vector(x[picked], centred=True)[0],
-        **tolerance,
+        gram_vector(small)[0], gram_vector(small.astype(np.float64))[0], rtol=1e-4
     )
-    small = np.arange(32, dtype=np.int8).reshape(8, 4)
-    np.testing.assert_allclose(centred_gram(small), exact_gram(small), rtol=1e-5)
+
+
+@pytest.mark.parametrize("mean", [0, 10])
+def test_the_input_stays_as_it_was(mean):
+    x = features(16, 24, mean)
     before = x.copy()
-    centred_gram(x)
+    gram_vector(x)
+    gram_vector(x, rows=np.arange(9))
     assert (x == before).all()
 
 
@@ -222,8 +238,7 @@ def device_vector(x, **options):
     tensor = torch.from_numpy(x)
     if torch.cuda.is_available():
         tensor = tensor.cuda()
-    settings = {"centred": False, "dtype": np.float32} | options
-    packed, diagonal = grams._torch_gram_vector(tensor, **settings)
+    packed, diagonal = grams._torch_gram_vector(tensor, **{"dtype": np.float32} | options)
     return packed.cpu().numpy(), diagonal.cpu().numpy()
 
 
@@ -268,6 +283,35 @@ def test_the_device_path_multiplies_in_full_precision_and_leaves_the_settings_al
         assert matmul.fp32_precision == "tf32"
     finally:
         matmul.fp32_precision = before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n", "p"), [(1, 1), (5, 3), (4, 0), (70, 1000)])
+def test_rank_k_products_of_any_layout(n, p, dtype):
+    x = features(n, p, dtype=dtype)
+    wider = np.ones((n, p + 7), dtype=dtype)
+    wider[:, 3 : p + 3] = x
+    tall = np.repeat(x, 2, axis=0)
+    layouts = [x, wider[:, 3 : p + 3], tall[::2], np.asfortranarray(x), x[:, ::-1][:, ::-1]]
+    expected = np.triu(x.astype(np.float64) @ x.astype(np.float64).T)
+    for layout in layouts:
+        found = upper_product(layout)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e4 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(upper_product(x[::-1]), np.triu(expected[::-1, ::-1].T), atol=1e-2)
+
+
+def test_rank_k_products_let_other_threads_run():
+    """A thread that holds Python's lock for a whole product would stop the clock of another."""
+    x = features(400, 60_000)
+    upper_product(x)
+    with ThreadPoolExecutor(1) as pool, threadpool_limits(limits=1, user_api="blas"):
+        ticks = []
+        running = pool.submit(upper_product, x)
+        while not running.done():
+            ticks.append(1)
+            sleep(0.001)
+    assert len(ticks) > 5
 
 
 def test_grams_import_no_torch():

@@ -12,9 +12,10 @@ sum_ij G_ij(K) G_ij(L) = n (n - 3) HSIC1(K, L), so that self terms are never neg
 as the strict upper triangle, row by row; with d_i = K_ii - 2 m_i beside it the doubly centred Gram
 HKH is exact again (:func:`doubly_centred`).
 
-U-centring removes any shift of the features exactly, in exact arithmetic. Features are centred
-before the product all the same: with means of ten standard deviations and more, float32 products of
-raw features leave no digits to subtract.
+U-centring removes any shift of the features, in exact arithmetic. Where means are large, features
+are centred before the product all the same: with means of ten standard deviations and more, float32
+products of raw features leave no digits to subtract. Where they are small, as behind a ReLU, the
+product is taken of the features as they are; its own entries tell which of the two is the case.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from math import isqrt
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.linalg.blas import dsyrk, ssyrk
 
 from repatlas.errors import DataError
+from repatlas.rank_k import upper_product
 from repatlas.threads import side_by_side
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
 
 MIN_EXAMPLES = 4  # HSIC1 divides by n - 3
 BLOCK = 1 << 20  # features are centred in blocks of this many numbers, which stay in cache
+STRETCH = 1 << 22  # float32 products of this many numbers are summed in float64
 CUDA_BLOCK = 1 << 24
 KEPT = 1024  # examples up to which the places of the upper triangle are remembered: 4 MB
-WIDE = 2048  # features from which on filling in the lower triangle is cheap beside the product
-FAR = 10  # deviations from which on a mean is taken away a second time
+NEAR = 0.5  # share of the sum of squares up to which means cost U-centring no digits
+SAMPLE = 16  # features that are asked whether to centre at once
 ROUNDING = 4  # units of relative rounding within which a value counts as noise
 
 
@@ -115,34 +117,16 @@ def u_centre(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return g, diagonal - 2 * m
 
 
-def centred_gram(x: Any, *, centred: bool = False, rows: np.ndarray | None = None) -> Any:
-    """The Gram matrix K (n, n) of the centred examples `x` (n, ...), flattened to (n, p).
-
-    float64 input gives float64; all other input is taken as float32. A torch tensor on the CPU is
-    viewed, not copied; a CUDA tensor is handled where it is and gives a CUDA tensor.
-    `centred` says that the features' means are already gone, or close to it: the product is then
-    taken of `x` as it is. `rows` picks examples by number, which costs less here than beforehand.
-    A layer that is constant up to rounding gives zeros, non-finite features give NaN.
-
-    DataError with fewer than 4 examples or without any features.
-    """
-    with np.errstate(all="ignore"):
-        if _is_cuda(x):
-            return _torch_gram(x if rows is None else x[rows], centred)
-        upper = _upper_gram(_as_matrix(x), centred, rows)
-        gram = upper + upper.T
-        np.fill_diagonal(gram, upper.diagonal())
-    return gram
-
-
 def gram_vector(
-    x: Any, *, centred: bool = False, rows: np.ndarray | None = None, dtype: Any = np.float32
+    x: Any, *, rows: np.ndarray | None = None, dtype: Any = np.float32
 ) -> tuple[Any, Any]:
-    """(packed, diagonal) of `x` (n, ...): :func:`centred_gram`, U-centred and packed, in one go.
+    """(packed, diagonal) of `x` (n, ...), flattened to (n, p): its Gram matrix K, U-centred.
 
     packed: (n (n - 1) / 2,) of the NumPy `dtype`, or of the one K was computed in if None;
-    diagonal: (n,) float64, d_i = K_ii - 2 m_i. For a CUDA tensor both stay on its device, so that
-    the host need not wait for each layer.
+    diagonal: (n,) float64, d_i = K_ii - 2 m_i. float64 input is computed in float64, all other in
+    float32. `rows` picks examples by number, which costs less here than beforehand.
+    A torch tensor on the CPU is viewed, not copied; a CUDA tensor is handled on its device, where
+    both results stay, so that the host need not wait for each layer.
 
     A layer that tells the examples apart by no more than rounding (constant, or all examples at the
     same distance of each other) gives a packed vector of zeros; its HSIC with anything is then 0,
@@ -152,35 +136,29 @@ def gram_vector(
     """
     with np.errstate(all="ignore"):
         if _is_cuda(x):
-            return _torch_gram_vector(x if rows is None else x[rows], centred, dtype)
-        upper = _upper_gram(_as_matrix(x), centred, rows)
-        n = len(upper)
-        diagonal = upper.diagonal().astype(np.float64)
-        np.fill_diagonal(upper, 0)
-        ones = np.ones(n, dtype=upper.dtype)
-        m = _u_means((upper @ ones + ones @ upper).astype(np.float64), n)
+            return _torch_gram_vector(x if rows is None else x[rows], dtype)
+        x = _as_matrix(x)
+        upper, diagonal, sums = _host_gram(x, rows)
+        m = _u_means(sums, len(upper))
         shift = m.astype(upper.dtype)
         upper -= shift
         upper -= shift[:, None]
         packed = pack(upper)
-        if _is_noise(float(packed @ packed), float(diagonal.sum()), packed.dtype):
+        wide = packed.astype(np.float64)  # whose squares neither vanish nor overflow
+        if _is_noise(float(wide @ wide), float(diagonal.sum()), x.dtype):
             packed[:] = 0
-        return packed.astype(dtype or packed.dtype, copy=False), diagonal - 2 * m
+        return packed.astype(dtype or x.dtype, copy=False), diagonal - 2 * m
 
 
 def gram_vectors(
-    layers: Iterable[Any],
-    *,
-    centred: bool = False,
-    rows: np.ndarray | None = None,
-    dtype: Any = np.float32,
+    layers: Iterable[Any], *, rows: np.ndarray | None = None, dtype: Any = np.float32
 ) -> tuple[np.ndarray, np.ndarray]:
     """:func:`gram_vector` of every one of the `layers`, several at a time on several cores.
 
     packed: (layers, n (n - 1) / 2); diagonals: (layers, n) float64, both in host memory. Layers are
     drawn one by one. CUDA tensors are handled where they are, and all come over at once.
     """
-    made = side_by_side(partial(gram_vector, centred=centred, rows=rows, dtype=dtype), layers)
+    made = side_by_side(partial(gram_vector, rows=rows, dtype=dtype), layers)
     return _stacked([packed for packed, _ in made]), _stacked([d for _, d in made])
 
 
@@ -249,51 +227,90 @@ def _check_shape(shape: tuple[int, ...]) -> None:
     _check_examples(shape[0])
 
 
-def _upper_gram(x: np.ndarray, centred: bool, rows: np.ndarray | None) -> np.ndarray:
-    """The upper triangle of the Gram of `x` (examples, p), or of its `rows`, zeros below it.
+class _Summed(NamedTuple):
+    """The strict upper triangle of a Gram matrix K (n, n), its diagonal (n,) and the sums of its
+    rows without the diagonal (n,), both float64."""
 
-    Blocks of features are gathered and centred in a buffer that stays in cache, which costs a fifth
-    of the time of centred copies of all of `x`, and their products are summed in float64.
+    upper: np.ndarray
+    diagonal: np.ndarray
+    sums: np.ndarray
+
+    def is_far(self) -> bool:
+        """Whether the means hold so much of the sum of squares that they cost digits."""
+        squares = float(self.diagonal.sum())
+        of_means = (squares + float(self.sums.sum())) / len(self.diagonal)  # n |mean|²
+        return not of_means <= NEAR * squares
+
+
+def _host_gram(x: np.ndarray, rows: np.ndarray | None) -> _Summed:
+    """K of `x` (examples, p) or of its `rows`, without the features' means where they are large."""
+    _check_examples(len(x) if rows is None else len(rows))
+    # Large means are seen in a few features already, which saves the product.
+    if not _are_far(x, rows):
+        plain = _summed(_plain_gram(x, rows))
+        if not plain.is_far():
+            return plain
+    return _summed(_centred_gram(x, rows))
+
+
+def _summed(upper: np.ndarray) -> _Summed:
+    diagonal = upper.diagonal().astype(np.float64)
+    np.fill_diagonal(upper, 0)
+    ones = np.ones(len(upper), dtype=upper.dtype)
+    return _Summed(upper, diagonal, (upper @ ones + ones @ upper).astype(np.float64))
+
+
+def _are_far(x: np.ndarray, rows: np.ndarray | None) -> bool:
+    """:meth:`_Summed.is_far` of some features of `x`, spread over all."""
+    some = x[:, :: max(1, x.shape[1] // SAMPLE)].astype(np.float64)
+    some = some if rows is None else some[rows]
+    mean = some.mean(axis=0)
+    return not len(some) * float(mean @ mean) <= NEAR * float(np.vdot(some, some))
+
+
+def _plain_gram(x: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+    """The upper triangle of x x', `x` (examples, p) or its `rows`; float64 sums if x is wide."""
+    n, p = len(x) if rows is None else len(rows), x.shape[1]
+    width = max(64, (STRETCH if rows is None else BLOCK) // n)
+    parts = (_columns(x, rows, start, width) for start in range(0, p, width))
+    if width >= p:
+        return upper_product(next(parts))
+    gram = np.zeros((n, n))
+    for part in parts:
+        gram += upper_product(part)
+    return gram
+
+
+def _centred_gram(x: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+    """:func:`_plain_gram` of the features without their means.
+
+    Blocks of features are centred in a buffer that stays in cache, which costs a fifth of the time
+    of a centred copy of all of `x`.
     """
-    p = x.shape[1]
-    n = len(x) if rows is None else len(rows)
-    _check_examples(n)
-    if centred and rows is None and x.flags.c_contiguous:
-        gram = _symmetric_product(x)
-        return np.triu(gram) if p >= WIDE else gram
+    n, p = len(x) if rows is None else len(rows), x.shape[1]
     width = min(p, max(64, BLOCK // n))
     buffer = np.empty(n * width, dtype=x.dtype)
     ones = np.ones(n, dtype=x.dtype)
     gram = np.zeros((n, n), dtype=x.dtype if width == p else np.float64)
     mean_square = 0.0
     for start in range(0, p, width):
-        columns = x[:, start : start + width] if rows is None else x[rows, start : start + width]
-        if centred:
-            block = np.ascontiguousarray(columns)
-        else:
-            mean = (ones @ columns) / n
-            block = buffer[: columns.size].reshape(columns.shape)
-            np.subtract(columns, mean, out=block)
-            square = float(mean @ mean)
-            mean_square += square
-            if not square < FAR**2 * float(block[0] @ block[0]):
-                # The mean itself is rounded. U-centring removes what is left of it, but not the
-                # rounding of products with it.
-                block -= (ones @ block) / n
-        gram += _symmetric_product(block)
-    if not centred and _is_constant(float(np.trace(gram)), n * mean_square, x.dtype):
+        columns = _columns(x, rows, start, width)
+        mean = (ones @ columns) / n
+        mean_square += float(mean @ mean)
+        block = buffer[: columns.size].reshape(columns.shape)
+        np.subtract(columns, mean, out=block)
+        # The mean itself is rounded. U-centring removes what is left of it, but not the rounding of
+        # products with it.
+        block -= (ones @ block) / n
+        gram += upper_product(block)
+    if _is_constant(float(np.trace(gram)), n * mean_square, x.dtype):
         gram[:] = 0
-    return np.triu(gram) if width >= WIDE else gram
+    return gram
 
 
-def _symmetric_product(x: np.ndarray) -> np.ndarray:
-    """x x' at half the work of a product; below the diagonal only if wide. `x` in C order."""
-    if x.shape[1] >= WIDE:
-        # NumPy knows a matrix times its own transpose, and lets other threads run meanwhile.
-        return x @ x.T
-    syrk = ssyrk if x.dtype == np.float32 else dsyrk
-    # The transpose of a C-ordered array is what BLAS reads without a copy.
-    return syrk(1.0, x.T, trans=1, lower=1).T
+def _columns(x: np.ndarray, rows: np.ndarray | None, start: int, width: int) -> np.ndarray:
+    part = x[:, start : start + width]
+    return part if rows is None else part[rows]
 
 
 def _is_constant(deviation_square: Any, mean_square: Any, dtype: Any) -> Any:
@@ -301,8 +318,8 @@ def _is_constant(deviation_square: Any, mean_square: Any, dtype: Any) -> Any:
     return deviation_square <= (ROUNDING * float(np.finfo(dtype).eps)) ** 2 * mean_square
 
 
-def _torch_gram(x: torch.Tensor, centred: bool) -> torch.Tensor:
-    """:func:`centred_gram` on the tensor's own device."""
+def _torch_gram(x: torch.Tensor) -> torch.Tensor:
+    """The Gram matrix of the centred features, on the tensor's own device."""
     import torch
 
     _check_shape(tuple(x.shape))
@@ -315,22 +332,19 @@ def _torch_gram(x: torch.Tensor, centred: bool) -> torch.Tensor:
     mean_square = x.new_zeros(())
     with torch.no_grad(), _full_float32(x.device.type):
         for block in x.split(width, dim=1):
-            if not centred:
-                mean = block.mean(dim=0)
-                block = block - mean
-                mean_square += mean @ mean
+            mean = block.mean(dim=0)
+            block = block - mean
+            mean_square += mean @ mean
             gram.addmm_(block, block.T)
         constant = _is_constant(gram.trace(), n * mean_square, _numpy_dtype(x))
-        return gram if centred else gram.masked_fill_(constant, 0)
+        return gram.masked_fill_(constant, 0)
 
 
-def _torch_gram_vector(
-    x: torch.Tensor, centred: bool, dtype: Any
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _torch_gram_vector(x: torch.Tensor, dtype: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """:func:`gram_vector` on the tensor's own device, without waiting for it."""
     import torch
 
-    gram = _torch_gram(x, centred)
+    gram = _torch_gram(x)
     n = len(gram)
     diagonal = gram.diagonal().double()
     gram.fill_diagonal_(0)

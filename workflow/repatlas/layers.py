@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 # Words a study may use for groups of layers, beside the kinds themselves and name patterns.
 GROUPS = {"all": "*", "residual": "add"}
+# The layer of the built-in networks that gives the logits.
+LOGITS = "dense"
 # Why a layer that was read out has no values.
 CONSTANT, BROKEN = "constant over the probe set", "not finite"
 
@@ -35,7 +37,7 @@ def layers_of(model: Mapping) -> list[Layer]:
                 operations.append(("add", "add"))
             operations.append(("relu2", "relu"))
             found += [(f"stage{stage}.block{block}.{name}", kind) for name, kind in operations]
-    found += [("pool", "pool"), ("flatten", "flatten"), ("dense", "dense")]
+    found += [("pool", "pool"), ("flatten", "flatten"), (LOGITS, "dense")]
     return [Layer(*item) for item in found]
 
 

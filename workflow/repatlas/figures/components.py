@@ -19,6 +19,7 @@ from repatlas.figures import choice, heatmap, lines
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.rows import Margins, Rows
 from repatlas.figures.style import GREY, Drawing
+from repatlas.layers import LOGITS
 from repatlas.results import StudyResults
 
 _CKA = "cka_minibatch"
@@ -270,7 +271,7 @@ def _line(ax: Axes, own: pd.DataFrame, column: str) -> None:
     x, y = own["index"] + 1, 100 * own[column]
     ax.plot(x, y, color=_COLOUR, lw=0.7, zorder=3)
     small = 2.2 if len(own) > 45 else 3
-    inside, logits = _inside(own), own["kind"] == "dense"
+    inside, logits = _inside(own), _logits(own)
     look: dict[str, Any] = {"ls": "", "mew": 0.6, "color": _COLOUR, "zorder": 4, "clip_on": False}
     for chosen, marker, face in (
         (inside, "o", "white"),
@@ -288,17 +289,22 @@ def _inside(layers: pd.DataFrame) -> pd.Series:
     return layers["layer"].str.endswith("relu1")
 
 
+def _logits(layers: pd.DataFrame) -> pd.Series:
+    """Which layer gives the logits, in the built-in networks; others have dense layers anywhere."""
+    return layers["layer"] == LOGITS
+
+
 def _axis(layers: pd.DataFrame) -> str:
     """What the layers along an axis are: of one kind or of several, and the logits behind."""
-    kinds = list(layers["kind"].unique())
-    others = [kind for kind in kinds if kind != "dense"] or kinds
-    axis = labels.layer_axis(others[0] if len(others) == 1 else "all")
-    return axis if others == kinds else f"{axis}, logits last"
+    others = layers[~_logits(layers)]
+    kinds = (others if len(others) else layers)["kind"].unique()
+    axis = labels.layer_axis(kinds[0] if len(kinds) == 1 else "all")
+    return f"{axis}, logits last" if 0 < len(others) < len(layers) else axis
 
 
 def _marks(layers: pd.DataFrame) -> str:
     """A sentence on the marks of these layers; '' where there is nothing to tell apart."""
-    inside, logits = _inside(layers), layers["kind"] == "dense"
+    inside, logits = _inside(layers), _logits(layers)
     others = layers[~inside & ~logits]
     marks = []
     if inside.any() and set(others["kind"]) == {"relu"}:

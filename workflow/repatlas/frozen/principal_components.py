@@ -14,7 +14,6 @@ from scipy.linalg import eigh
 from torch import Tensor, nn
 
 from repatlas.frozen.krylov import BLOCK, ROUNDING, Krylov
-from repatlas.grams import centred_gram
 from repatlas.layers import BROKEN, CONSTANT
 from repatlas.models.taps import tapped
 from repatlas.training.batches import as_input
@@ -159,7 +158,7 @@ def from_activations(x: np.ndarray, tolerance: float) -> LayerComponents:
         return undefined(n, BROKEN, 1, zeros)
     mean = x.mean(axis=0)
     x -= mean
-    gram = centred_gram(x, centred=True)
+    gram = x @ x.T
     squares = gram.diagonal().clip(min=0)
     total = float(squares.sum())
     if not total > ROUNDING**2 * n * float(mean @ mean):
