@@ -13,8 +13,8 @@ def run(sizes: Sizes, rounds: int, threads: int) -> Outcome:
     """Peak memory of a read-out above that of the forward pass alone."""
     lines: list[Line] = []
     image, batch = sizes.image, sizes.batch
-    for (depth, width), many in ((sizes.deep, 3), (sizes.broad, 2)):
-        for batches in (1, many):
+    for (depth, width), numbers in ((sizes.deep, (1, 4, 12)), (sizes.broad, (1, 2, 4))):
+        for batches in numbers:
             above, own = in_own_process(read_out, depth, width, image, batch, batches, False)
             lines.append(
                 once(

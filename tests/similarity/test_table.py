@@ -1,10 +1,12 @@
 """The public interface: tables, matrices, stores and folders."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
+from repatlas import similarity
 from repatlas.catalogue import MEASURES as CATALOGUE
 from repatlas.errors import ConfigError, DataError, StoreError
 from repatlas.grams import gram_vector
@@ -251,7 +253,7 @@ def test_arrays_that_cannot_be_compared_are_refused():
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("cka2", {}, "no measure 'cka2'; known are angular_shape, cca_mean"),
+        ("cka2", {}, "no measure 'cka2'; did you mean 'cka'. Known are angular_shape, cca_mean"),
         ("cka", {"batch_size": 3}, "cka has no option 'batch_size'; accepted options: none"),
         ("svcca", {"kep": 1}, "accepted options: keep, threshold_on"),
         ("svcca", {"keep": 0}, "keep is 0; a number above 0 and at most 1"),
@@ -306,3 +308,30 @@ def test_measures_are_callables_that_tell_their_options():
         assert measure.from_grams is not CATALOGUE[name]
     x = np.random.default_rng(0).standard_normal((20, 3))
     assert MEASURES["svcca"](x, x[:, :2], keep=0.9) == compare(x, x[:, :2], "svcca", keep=0.9)
+
+
+def test_measures_survive_pickling_and_are_listed():
+    for name, measure in MEASURES.items():
+        assert pickle.loads(pickle.dumps(measure)) is MEASURES[name]
+    assert {"MEASURES", "compare", "compare_layers", "similarity_table"} <= set(dir(similarity))
+
+
+def test_numbers_of_numpy_are_numbers():
+    x, y = np.random.default_rng(0).standard_normal((2, 24, 3))
+    for name, option, value in (
+        ("cka_rbf", "bandwidth", np.float32(2)),
+        ("cka_rbf", "bandwidth", np.int64(2)),
+        ("svcca", "keep", np.float32(0.5)),
+        ("knn_jaccard", "k", np.int32(3)),
+        ("cka_minibatch", "batch_size", np.int64(8)),
+    ):
+        expected = compare(x, y, name, **{option: value.item()})
+        assert compare(x, y, name, **{option: value}) == expected
+    with pytest.raises(ConfigError, match="passes is True"):
+        compare(x, y, "cka_minibatch", passes=True)
+
+
+def test_settings_are_those_that_took_effect():
+    x = np.random.default_rng(0).standard_normal((300, 3))
+    table = similarity_table([x], measure="cka_minibatch")
+    assert (table.attrs["batch_size"], table.attrs["passes"], table.attrs["seed"]) == (256, 1, 0)

@@ -284,8 +284,9 @@ def test_undefined_values_warn_with_the_reason_at_the_caller():
     with pytest.warns(UndefinedSimilarityWarning, match="x has a median distance of 0"):
         assert np.isnan(compare(mostly_equal, random(48, 5), "cka_rbf"))
     assert np.isfinite(compare(mostly_equal, random(48, 5), "cka_rbf", bandwidth=1.0))
-    with pytest.warns(UndefinedSimilarityWarning, match="not finite"):
-        assert np.isnan(compare(random(48, 5), random(48, 5), "cka_rbf", bandwidth=1e-200))
+    for bandwidth in (1e-200, 1e-3, 1e8, 1e200):
+        with pytest.warns(UndefinedSimilarityWarning, match="bandwidth far from their distances"):
+            assert np.isnan(compare(random(48, 5), random(48, 5), "cka_rbf", bandwidth=bandwidth))
     for seed in range(5):
         single, many = random(48, 1, seed=seed), random(48, 99, seed=9) + random(48, 1)
         with pytest.warns(UndefinedSimilarityWarning, match="self term of x is not positive"):

@@ -1,5 +1,6 @@
 """The command line: help that reads well, errors that fit the terminal, and `compare` by hand."""
 
+import json
 import subprocess
 import sys
 
@@ -82,6 +83,30 @@ def test_compare_writes_a_table_and_a_heat_map(folders):
     assert table["value"][1] == pytest.approx(compare(layers["a"]["layer2"], layers["b"]["only"]))
     for kind in ("png", "pdf", "svg", "txt"):
         assert (tmp_path / f"out.{kind}").stat().st_size > 50
+    caption = (tmp_path / "out.txt").read_text()
+    assert "On the vertical axis: 1 layer1, 2 layer2." in caption
+    assert "On the horizontal axis: 1 only." in caption
+
+
+def test_compare_says_what_was_compared_and_how(folders):
+    tmp_path, _ = folders
+    for weighting in ("pairs", "equal"):
+        arguments = ["compare", str(tmp_path / "a"), "--measure", "cka_minibatch", "--options"]
+        options = json.dumps({"batch_size": 9, "weighting": weighting})
+        assert main([*arguments, options, "--output", str(tmp_path / "out")]) == 0
+        told = json.loads((tmp_path / "out.json").read_text())
+        assert told == {
+            "a": str(tmp_path / "a"),
+            "b": str(tmp_path / "a"),
+            "measure": "cka_minibatch",
+            "batch_size": 9,
+            "passes": 1,
+            "seed": 0,
+            "weighting": weighting,
+            "batches": told["batches"],
+        }
+        assert f"weighting {weighting}" in (tmp_path / "out.txt").read_text()
+        assert f"batches {told['batches']}" in (tmp_path / "out.txt").read_text()
 
 
 def test_compare_with_options_of_the_measure(folders):
@@ -99,7 +124,7 @@ def test_compare_keeps_dots_in_names(folders):
     arguments = ["compare", str(tmp_path / "width0.5"), "--output", str(tmp_path / "cka-0.5")]
     assert main(arguments) == 0
     assert {p.name for p in tmp_path.glob("cka-0*")} == {
-        f"cka-0.5.{kind}" for kind in ("csv", "png", "pdf", "svg", "parquet", "txt")
+        f"cka-0.5.{kind}" for kind in ("csv", "json", "png", "pdf", "svg", "parquet", "txt")
     }
     assert "layers of width0.5 (vertical)" in (tmp_path / "cka-0.5.txt").read_text()
 

@@ -315,7 +315,9 @@ def _columns(x: np.ndarray, rows: np.ndarray | None, start: int, width: int) -> 
 
 def _is_constant(deviation_square: Any, mean_square: Any, dtype: Any) -> Any:
     """Whether features deviate from their means by no more than the rounding of those means."""
-    return deviation_square <= (ROUNDING * float(np.finfo(dtype).eps)) ** 2 * mean_square
+    # Squares that overflow tell nothing.
+    least = (ROUNDING * float(np.finfo(dtype).eps)) ** 2 * mean_square
+    return (deviation_square <= least) & (least < np.inf)
 
 
 def _torch_gram(x: torch.Tensor) -> torch.Tensor:

@@ -50,7 +50,8 @@ def manifest_path(store: Path) -> Path:
 class StoreWriter:
     """Common part of the two writers: a fresh group, and a manifest at the end.
 
-    `about` is what identifies the content: run, probe hash, batch size, passes, taps.
+    `about` is what identifies the content: run, probe hash (and that of its images
+    in any order, `probe_members`, which lets a mismatch be told), batch size, passes, taps.
     """
 
     kind = ""
@@ -149,6 +150,7 @@ class _Store:
         ]
         self.run: str = self.manifest["run"]
         self.probe: str = self.manifest["probe"]
+        self.probe_members: str | None = self.manifest.get("probe_members")
         self.batch_size: int = self.manifest["batch_size"]
         self.passes: int = self.manifest["passes"]
         self.status: str = self.manifest["status"]

@@ -13,6 +13,7 @@ from typing import Any
 from repatlas.analysis.writing import write_csv
 from repatlas.figures.matrix import draw_matrix
 from repatlas.figures.style import beside, save, style
+from repatlas.files import write_json
 from repatlas.similarity.table import MEASURES, similarity_table
 from repatlas.terminal import json_argument
 
@@ -39,16 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Compare, and write PREFIX.csv, PREFIX.png, .pdf, .svg, .parquet and .txt."""
+    """Compare, and write PREFIX.csv, PREFIX.json (what was compared, and how), PREFIX.png, .pdf,
+    .svg, .parquet and .txt (the caption)."""
     measure = options.measure or ("cka_minibatch" if _holds_grams(options.a) else "cka")
     table = similarity_table(options.a, options.b, measure, **options.options)
     write_csv(table, beside(options.output, "csv"))
+    sides = {"a": str(options.a), "b": str(options.b or options.a)}
+    write_json(beside(options.output, "json"), {**sides, **table.attrs})
     with style():
         drawing = draw_matrix(table, measure, _name(options.a), _name(options.b or options.a))
     save(drawing, options.output)
     undefined = int(table["value"].isna().sum())
     log.info("%d pairs of layers by %s, %d undefined", len(table), measure, undefined)
-    log.info("written: %s.{csv,png,pdf,svg}", options.output)
+    log.info("written: %s.{csv,json,png,pdf,svg,txt}", options.output)
 
 
 def _options(text: str) -> dict[str, Any]:

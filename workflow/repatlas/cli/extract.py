@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> None:
     about = {
         "run": options.run.name,
         "probe": probe.hash,
+        "probe_members": probe.members(),
         "batch_size": plan["batch_size"],
         "passes": plan["passes"],
     }

@@ -30,6 +30,12 @@ class Probe:
     labels: np.ndarray
     hash: str
 
+    def members(self) -> str:
+        """What the same images with the same labels carry in any order, 16 hex digits."""
+        pairs = zip(self.images, self.labels, strict=True)
+        each = sorted(_content_hash(image, label) for image, label in pairs)
+        return hashlib.sha256("".join(each).encode()).hexdigest()[:HASH_LENGTH]
+
 
 def make_probe(dataset_folder: str | Path, size: int | None, path: str | Path) -> None:
     """Write the probe set of `size` test images (None: all of them) of a data set to `path` (JSON).

@@ -182,13 +182,20 @@ def marks(
     if undefined:
         why = _why(frame.loc[frame["value"].isna(), "reason"])
         text.append(f"Hatched: {labels.count(undefined, 'undefined value')}{why}.")
-    excess = np.maximum(norm.vmin - frame["value"], frame["value"] - norm.vmax)
-    if outside := int((excess > 0).sum()):
-        text.append(
-            f"{outside} of {labels.count(len(frame), 'value')} outside {norm.vmin:g} to "
-            f"{norm.vmax:g}, by at most {excess.max():.2g}, take the colour of that end."
-        )
+    text += outside(norm, frame)
     return " ".join(text)
+
+
+def outside(norm: Normalize, frame: pd.DataFrame) -> list[str]:
+    """A sentence on values that the colours cannot show, where there are any."""
+    excess = np.maximum(norm.vmin - frame["value"], frame["value"] - norm.vmax)
+    beyond = int((excess > 0).sum())
+    if not beyond:
+        return []
+    return [
+        f"{beyond} of {labels.count(len(frame), 'value')} outside {norm.vmin:g} to "
+        f"{norm.vmax:g}, by at most {excess.max():.2g}, take the colour of that end."
+    ]
 
 
 def _why(reasons: pd.Series) -> str:

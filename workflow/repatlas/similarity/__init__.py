@@ -6,7 +6,10 @@ the stores of a study.
 Works without the rest of the workflow, and without torch.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from repatlas.similarity.table import MEASURES, compare, compare_layers, similarity_table
 
 __all__ = ["MEASURES", "compare", "compare_layers", "similarity_table"]
 
@@ -18,3 +21,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(table, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from repatlas.errors import StoreError
 
 MUST_AGREE = (
-    ("probe set, or the order of its examples,", "probe"),
-    ("batch size", "batch_size"),
-    ("number of passes", "passes"),
-    ("number of batches", "n_batches"),
-    ("number of examples", "n_examples"),
+    ("probe", "probe set, or the order of its examples,"),
+    ("batch_size", "batch size"),
+    ("passes", "number of passes"),
+    ("n_batches", "number of batches"),
+    ("n_examples", "number of examples"),
 )
 
 
@@ -17,19 +17,22 @@ def check_alike(sources: Sequence[object], names: Sequence[str]) -> None:
     """StoreError, saying what differs and between which, unless all sources agree.
 
     Compared is what each pair of sources states: `probe`, `batch_size`, `passes`, `n_batches`,
-    `n_examples`.
+    `n_examples`; `probe_members`, where both state it, tells other examples from another order.
     """
     differences = []
-    for what, attribute in MUST_AGREE:
+    for attribute, what in MUST_AGREE:
         stated = [
-            (name, getattr(source, attribute))
+            (name, source)
             for source, name in zip(sources, names, strict=True)
             if hasattr(source, attribute)
         ]
-        for name, value in stated[1:]:
-            if value != stated[0][1]:
+        for name, source in stated[1:]:
+            first_name, first = stated[0]
+            one, other = getattr(first, attribute), getattr(source, attribute)
+            if one != other:
+                told = _probe_set_or_order(first, source) if attribute == "probe" else ""
                 differences.append(
-                    f"the {what} differs: {stated[0][1]} in {stated[0][0]}, {value} in {name}"
+                    f"the {told or what} differs: {one} in {first_name}, {other} in {name}"
                 )
                 break
     if differences:
@@ -38,3 +41,11 @@ def check_alike(sources: Sequence[object], names: Sequence[str]) -> None:
             "two networks compute on the same examples, in the same order and batches: extract "
             "both alike."
         )
+
+
+def _probe_set_or_order(first: object, other: object) -> str:
+    """Which of the two differs; "" where it is not known."""
+    members = getattr(first, "probe_members", None), getattr(other, "probe_members", None)
+    if None in members:
+        return ""
+    return "order of the probe set's examples" if members[0] == members[1] else "probe set"

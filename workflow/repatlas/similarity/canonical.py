@@ -16,7 +16,7 @@ from scipy.linalg import LinAlgError, svd, svdvals
 from scipy.special import gammaln
 
 from repatlas.similarity.forms import compare_forms, of_centred
-from repatlas.similarity.inputs import Layers
+from repatlas.similarity.inputs import ROUNDING, Centred, Layers
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, between, choice, measure
 from repatlas.similarity.scores import FULL_RANK, Scores
@@ -42,16 +42,21 @@ class Basis:
         return sum(part.nbytes for part in (self.u, self.s, self.vt) if part is not None)
 
 
-def basis(x: np.ndarray, features: bool = False) -> Basis:
-    """The decomposition of centred `x` (examples, features), without directions that rounding alone
-    has made: those with singular values of at most max(x.shape) eps times the largest. `features`
-    keeps their directions, `vt`. LinAlgError where the decomposition does not converge."""
+def basis(centred: Centred, features: bool = False) -> Basis:
+    """The decomposition of centred features (examples n, features p), without directions that
+    rounding alone has made: with singular values of at most max(n, p) eps times the largest, which
+    is the decomposition's own, or of some (√n + √p) times the rounding of the features as they
+    came, which is what random rounding errors have. `features` keeps the directions, `vt`.
+    LinAlgError where the decomposition does not converge."""
+    x = centred.x
+    n, p = x.shape
     try:
         u, s, vt = svd(x, full_matrices=False, check_finite=False)
     except LinAlgError:
         # Divide and conquer can fail to converge; the slower driver does not.
         u, s, vt = svd(x, full_matrices=False, check_finite=False, lapack_driver="gesvd")
-    rank = int((s > s[0] * max(x.shape) * np.finfo(x.dtype).eps).sum())
+    own = s[0] * max(n, p) * np.finfo(x.dtype).eps
+    rank = int((s > max(own, ROUNDING * (n**0.5 + p**0.5) * centred.rounding)).sum())
     return Basis(u[:, :rank], s[:rank], vt[:rank] if features else None)
 
 
@@ -114,13 +119,13 @@ def svcca(
     Invariant to orthogonal maps, isotropic scaling, translation; symmetric.
     Range: 0 to 1.
     Misleads: a direction just above the threshold counts as much as the first; both thresholds are
-    in use under one name, and the values differ by up to .1.
+    in use under one name, and the values can differ by .5 (spectra that fall slowly).
     """
     between("keep", keep, 0, 1)
     choice("threshold_on", threshold_on, ("variance", "singular_values"))
     power = 2 if threshold_on == "variance" else 1
 
-    def leading(x: np.ndarray) -> Basis:
+    def leading(x: Centred) -> Basis:
         whole = basis(x)
         shares = np.cumsum(whole.s**power)
         kept = int(np.searchsorted(shares, keep * shares[-1])) + 1
@@ -250,7 +255,7 @@ def _crowded(x: Basis, y: Basis) -> str:
 def _subspaces(
     a: Layers,
     b: Layers | None,
-    prepare: Callable[[np.ndarray], Basis],
+    prepare: Callable[[Centred], Basis],
     similarity: Callable[[Basis, Basis], Any],
     symmetric: bool = True,
     doubt: Callable[[Basis, Basis], str] = _crowded,

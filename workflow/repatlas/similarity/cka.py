@@ -11,7 +11,7 @@ from repatlas.similarity.inputs import Layers, centre
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, between, choice, measure
 from repatlas.similarity.profiles import Centring, Linear, MatrixOf, Rbf, Sums, sums
-from repatlas.similarity.scores import BROKEN, DEAD, Scores, reasons
+from repatlas.similarity.scores import Scores, ratio, reasons
 
 KERNEL = (Inv.ORTHOGONAL, Inv.ISOTROPIC_SCALING, Inv.TRANSLATION, Inv.SYMMETRY, Inv.PERMUTATION)
 
@@ -142,14 +142,17 @@ def cka_rbf(
     if not isinstance(unbiased, (bool, np.bool_)):
         raise ConfigError(f"unbiased is {unbiased!r}; True or False is expected.")
     kernel: MatrixOf = partial(
-        Rbf, bandwidth=bandwidth, median_fraction=median_fraction, median_of=median_of
+        Rbf,
+        bandwidth=None if bandwidth is None else float(bandwidth),
+        median_fraction=float(median_fraction),
+        median_of=median_of,
     )
     return _cosine(sums(a, b, kernel, Centring.SONG if unbiased else Centring.GRETTON))
 
 
 def _cosine(total: Sums) -> Scores:
     with np.errstate(all="ignore"):
-        value = total.ab / np.sqrt(np.outer(total.aa, total.bb))
+        value = ratio(total.ab, total.aa, total.bb)
     reason = reasons(total.states_a, total.states_b)
     value[reason != ""] = np.nan
     return Scores(value, reason)
@@ -159,9 +162,10 @@ def _own_terms(layers: Layers) -> tuple[np.ndarray, np.ndarray]:
     """n (n - 3) sum_k HSIC1(x_k x_k', x_k x_k') over each layer's features, and their numbers."""
     own, features = np.zeros(len(layers)), np.zeros(len(layers))
     for index in range(len(layers)):
-        x, _, state = centre(layers.read(index))
+        centred = centre(layers.read(index))
+        x = centred.x
         n, features[index] = x.shape
-        if state not in (DEAD, BROKEN):
+        if not centred.state:
             second, fourth = (x**2).sum(axis=0), (x**4).sum(axis=0)
             squares = second**2 * (1 + 1 / ((n - 1) * (n - 2)))
             own[index] = (squares - n / (n - 2) * fourth).sum()

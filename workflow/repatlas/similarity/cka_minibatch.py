@@ -39,7 +39,7 @@ def cka_minibatch(
     Formula: sum_i w_i HSIC1(K_i, L_i) / sqrt(sum_i w_i HSIC1(K_i, K_i) sum_i w_i HSIC1(L_i, L_i)),
     K_i and L_i the Gram matrices of batch i. `weighting="pairs"`: w_i = n_i (n_i - 3), as the
     authors' code does; `"equal"`: w_i = 1, as their equation reads. They differ only if the last
-    batch is short, by .045 at 1,040 examples in batches of 256.
+    batch is short: by .045 in one case of 1,040 examples in batches of 256.
     Arrays are cut into batches of `batch_size` (256), reshuffled for each of the `passes` (1) by
     `seed`; seed=None keeps their order. Fewer examples than `batch_size` make one batch. A last
     batch of fewer than 4 examples is left out. Stores come with batches of their own.
@@ -73,7 +73,14 @@ def cka_minibatch(
     else:
         sources = [s if isinstance(s, GramStore) else StoredBatches(s) for s in stores]
     block = minibatch_cka(sources, [(0, len(sides) - 1)], weighting=weighting)[0]
-    notes = {"batches": _described(sources[0]), "weighting": weighting}
+    first = sources[0]
+    notes = {
+        "batches": _described(first),
+        "batch_size": first.batch_size,
+        "passes": first.passes,
+        "seed": None if stores else seed,
+        "weighting": weighting,
+    }
     return _scores(block, notes)
 
 
@@ -149,13 +156,19 @@ def _settings(
     size = BATCH_SIZE if batch_size is None else batch_size
     turns = 1 if passes is None else passes
     for name, value, least in (("batch_size", size, MIN_EXAMPLES), ("passes", turns, 1)):
-        if not isinstance(value, (int, np.integer)) or value < least:
+        if not _is_whole(value) or value < least:
             raise ConfigError(f"{name} is {value!r}; a whole number from {least} is expected.")
     if seed is None and turns > 1:
         raise ConfigError(f"{turns} passes in the same order repeat the first: give a seed.")
-    if seed is not None and (not isinstance(seed, (int, np.integer)) or seed < 0):
+    if seed is not None and (
+        isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0
+    ):
         raise ConfigError(f"seed is {seed!r}; a whole number from 0, or None, is expected.")
     return min(int(size), n), int(turns), seed
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _described(source: Any) -> str:
@@ -170,7 +183,7 @@ def _described(source: Any) -> str:
     return f"{whole} of {source.batch_size} examples{short} in {source.passes} pass(es)"
 
 
-def _scores(block: Block, notes: dict[str, str]) -> Scores:
+def _scores(block: Block, notes: dict[str, Any]) -> Scores:
     said = {code: explain(code) for code in np.unique(block.reason).tolist()}
     reason = np.empty(block.value.shape, dtype=object)
     for code, words in said.items():

@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 
 from repatlas.memory import FORMS
-from repatlas.similarity.inputs import Layers, centre, shared_examples
+from repatlas.similarity.inputs import Centred, Layers, centre, shared_examples
 from repatlas.similarity.scores import Scores, reasons
 
 # A layer's form, None if it has none, and its state as `scores` names it, "" if it has one.
 Prepare = Callable[[np.ndarray], tuple[Any, str]]
 
 
-def of_centred(make: Callable[[np.ndarray], Any]) -> Prepare:
+def of_centred(make: Callable[[Centred], Any]) -> Prepare:
     """A form made by `make` of the layer's centred float64 features (examples, features); no form,
     and the reason, of a layer that is constant or not finite."""
 
     def prepare(x: np.ndarray) -> tuple[Any, str]:
-        centred, _, state = centre(x)
+        centred = centre(x)
         del x
-        return (None if state else make(centred)), state
+        return (None if centred.state else make(centred)), centred.state
 
     return prepare
 

@@ -147,11 +147,13 @@ def as_matrix(x: Any, name: str = "x") -> np.ndarray:
 class Centred(NamedTuple):
     """x (examples, features): features less their means and over their root mean square `scale`, a
     single number in the units of the features; state: of the layer, "" or, where it cannot be
-    compared and `x` and `scale` mean nothing, DEAD or BROKEN."""
+    compared and the rest means nothing, DEAD or BROKEN; rounding: of the features as they came, in
+    the units of `x`."""
 
     x: np.ndarray
     scale: float
     state: str
+    rounding: float = 0.0
 
 
 def centre(x: np.ndarray, dtype: Any = np.float64) -> Centred:
@@ -173,7 +175,10 @@ def centre(x: np.ndarray, dtype: Any = np.float64) -> Centred:
         x /= x.dtype.type(peak)
         scale = float(np.sqrt(np.vdot(x, x) / x.size))
         x /= x.dtype.type(scale)
-    return Centred(x, peak * scale, "")
+        scale *= peak
+        # The features' root mean square as they came, means included.
+        size = np.hypot(1, np.sqrt(np.mean(np.square(mean / scale))))
+    return Centred(x, scale, "", eps * float(size))
 
 
 def shared_examples(a: Layers, b: Layers | None) -> int:

@@ -8,6 +8,8 @@ say nothing of it: only the first pass enters here.
 
 import numpy as np
 
+from repatlas.similarity.scores import ratio, root
+
 MIN_BATCHES = 8
 FEW_BATCHES = f"no standard error: fewer than {MIN_BATCHES} disjoint batches in a pass"
 
@@ -33,7 +35,7 @@ class ExactJackknife:
         with np.errstate(all="ignore"):
             for k, terms in enumerate(self.terms, start=1):
                 ab, aa, bb = (total - term for total, term in zip(totals, terms, strict=True))
-                left = ab / np.sqrt(np.outer(aa, bb))
+                left = ratio(ab, aa, bb)
                 # Welford's update: the replicates agree in most of their digits.
                 step = left - mean
                 mean += step / k
@@ -53,10 +55,16 @@ class StreamedJackknife:
     def __init__(self) -> None:
         self.count = 0
         self.sums: list[np.ndarray] = []
+        self.scales = (1.0, 1.0)
 
     def add(self, ab: np.ndarray, aa: np.ndarray, bb: np.ndarray) -> None:
         """One batch: its terms of N, ab (layers a, layers b), of A, aa (layers a,), and of B, bb
         (layers b,)."""
+        if self.count == 0:
+            # The errors are those of the ratio, whatever the scale; products of sums need one.
+            self.scales = root(aa), root(bb)
+        p, q = self.scales
+        ab, aa, bb = ab / p / q, aa / p**2, bb / q**2
         terms = (ab, aa, bb, ab * ab, ab * aa[:, None], ab * bb, np.outer(aa, bb), aa * aa, bb * bb)
         if self.count == 0:
             self.sums = [np.array(term) for term in terms]

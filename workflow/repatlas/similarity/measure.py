@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import update_wrapper
 from typing import Any
 
+import numpy as np
+
 from repatlas.errors import ConfigError
 from repatlas.similarity.inputs import Layers, as_layers
 from repatlas.similarity.scores import Scores
@@ -32,7 +34,7 @@ class Measure:
     with any other: NaN, and a reason.
 
     name; invariances: what it is invariant to, with default options; bounds: its range, the ends
-    included; self_value: its value for a layer with itself, None where that depends on the layer;
+    included, which values can pass by their rounding; self_value: its value for a layer with itself, None where that depends on the layer;
     distance: whether small means alike; from_grams: whether Gram stores suffice; symmetric_with:
     the (option, value) that makes it symmetric, for one that is not by default.
     """
@@ -66,6 +68,10 @@ class Measure:
 
     def __repr__(self) -> str:
         return f"<measure {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Measure], tuple[str]]:
+        # The decorator put the measure in its function's place.
+        return _by_name, (self.name,)
 
     def __call__(self, x: Any, y: Any, /, **options: Any) -> float:
         """The value for `x` and `y`, both (examples, ...); NaN where it is undefined. An
@@ -117,6 +123,12 @@ class Measure:
         return self.function(a, b, **options)
 
 
+def _by_name(name: str) -> Measure:
+    from repatlas.similarity.table import MEASURES
+
+    return MEASURES[name]
+
+
 class UndefinedSimilarityWarning(UserWarning):
     """A similarity is undefined, or says nothing about the layers; the message says why."""
 
@@ -156,6 +168,7 @@ def choice(option: str, value: Any, accepted: tuple[str, ...]) -> None:
 
 def between(option: str, value: Any, low: float, high: float = float("inf")) -> None:
     """ConfigError unless the value of `option` is a number with low < value <= high."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low < value <= high:
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not number or not low < value <= high:
         limit = "" if high == float("inf") else f" and at most {high:g}"
         raise ConfigError(f"{option} is {value!r}; a number above {low:g}{limit} is expected.")

@@ -29,7 +29,7 @@ from repatlas.similarity.jackknife import (
     ExactJackknife,
     StreamedJackknife,
 )
-from repatlas.similarity.scores import BROKEN, DEAD
+from repatlas.similarity.scores import BROKEN, DEAD, ratio
 from repatlas.similarity.tiles import CACHED, Group, Plan, Room, Stack, Tile, multiply, stack, tiles
 
 Weighting = Literal["pairs", "equal"]
@@ -243,7 +243,7 @@ class _Sums:
     def block(self, n_batches: int, in_error: int) -> Block:
         reason = _state(self.aa, A_DEAD, A_BROKEN)[:, None] | _state(self.bb, B_DEAD, B_BROKEN)
         with np.errstate(all="ignore"):
-            value = self.ab / np.sqrt(np.outer(self.aa, self.bb))
+            value = ratio(self.ab, self.aa, self.bb)
         value[reason != 0] = np.nan
         enough = in_error >= MIN_BATCHES
         se = self.jackknife.error() if enough else np.full(value.shape, np.nan)

@@ -8,15 +8,14 @@ from scipy.stats import kendalltau, rankdata
 from repatlas.errors import ConfigError
 from repatlas.grams import pack
 from repatlas.similarity.forms import compare_forms, of_centred
-from repatlas.similarity.inputs import Centred, Layers, centre, shared_examples
+from repatlas.similarity.inputs import ROUNDING, Centred, Layers, centre, shared_examples
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, choice, measure
 from repatlas.similarity.profiles import Centring, Distances, sums
-from repatlas.similarity.scores import DEAD, Scores, reasons
+from repatlas.similarity.scores import DEAD, Scores, ratio, reasons
 
 RDMS = ("correlation", "cosine", "euclidean", "squared_euclidean")
 BLOCK = 1 << 22  # distances held at a time in the search for neighbours
-ROUNDING = 4  # units of relative rounding within which dissimilarities count as equal
 UNDIRECTED = (
     "has an example whose features are all zero or all equal, which has no cosine or correlation "
     "with others; use rdm='euclidean'"
@@ -39,9 +38,9 @@ def rsa(
     translation; correlation and cosine RDMs, taken of the features as they are, to neither both.
     Range: -1 to 1 ("cosine" of RDMs: 0 to 1). Undefined where all dissimilarities are equal, and
     for correlation and cosine RDMs where an example has no direction.
-    Misleads: all RDM entries are positive, so "cosine" is near 1 for anything; entries share
-    examples, so no p-value of the correlation applies; like biased CKA high for independent data
-    with Euclidean RDMs and many more features than examples.
+    Misleads: all RDM entries are positive, so `comparison="cosine"` is near 1 for anything; entries
+    share examples, so no p-value of the correlation applies. Dissimilarities that differ by no more
+    than rounding are ties, also where other programs rank them as rounding left them.
     """
     choice("rdm", rdm, RDMS)
     choice("comparison", comparison, COMPARISONS)
@@ -68,8 +67,8 @@ def knn_jaccard(a: Layers, b: Layers | None, k: int = 10, metric: str = "cosine"
             f"k is {k!r}; a whole number from 1 to {n - 2} is expected, the examples less two."
         )
 
-    def neighbours(x: np.ndarray) -> np.ndarray:
-        return _neighbours(x, int(k), metric)
+    def neighbours(centred: Centred) -> np.ndarray:
+        return _neighbours(centred.x, int(k), metric)
 
     return compare_forms(a, b, of_centred(neighbours), _jaccard)
 
@@ -88,7 +87,9 @@ def distance_correlation(a: Layers, b: Layers | None) -> Scores:
     total = sums(a, b, Distances, Centring.GRETTON)
     reason = reasons(total.states_a, total.states_b)
     with np.errstate(all="ignore"):
-        value = np.sqrt(total.ab / np.sqrt(np.outer(total.aa, total.bb)))
+        # A mean of products that is 0 or more; below 0 only by rounding, where layers are exactly
+        # independent.
+        value = np.sqrt(ratio(np.maximum(total.ab, 0), total.aa, total.bb))
     value[reason != ""] = np.nan
     return Scores(value, reason)
 
@@ -98,36 +99,55 @@ def _dissimilarities(x: np.ndarray, rdm: str, comparison: str) -> tuple[np.ndarr
     centred = centre(x)
     if centred.state:
         return None, centred.state
-    form = _rdm(x, centred, rdm)
+    ranked = comparison in ("spearman", "kendall")
+    # A root keeps the order, but not the size of rounding errors.
+    form, rounding = _rdm(x, centred, "squared_euclidean" if ranked and "euclid" in rdm else rdm)
     if np.isnan(form).any():
         return None, UNDIRECTED
-    if np.ptp(form) <= ROUNDING * np.finfo(form.dtype).eps * form.max():
+    if np.ptp(form) <= rounding:
         return None, DEAD
-    return _comparable(form, comparison), ""
+    if ranked:
+        form = rankdata(_levels(form, rounding))
+    if comparison == "kendall":
+        return form, ""
+    if comparison != "cosine":
+        form -= form.mean()
+    return form / np.linalg.norm(form), ""
 
 
-def _rdm(x: np.ndarray, centred: Centred, rdm: str) -> np.ndarray:
+def _rdm(x: np.ndarray, centred: Centred, rdm: str) -> tuple[np.ndarray, float]:
+    """The dissimilarities (pairs,), NaN where an example has no direction, and their rounding."""
+    unit = _rounding(x.shape[1])
     if "euclidean" in rdm:
         squared = pack(Distances(centred).squared(0, len(x)))
-        return squared if rdm == "squared_euclidean" else np.sqrt(squared)
+        largest = float(squared.max())
+        if rdm == "squared_euclidean":
+            return squared, unit * largest
+        return np.sqrt(squared), unit * largest**0.5
     # Scaled first, so that no norm overflows.
     x = x.astype(np.float64) / centred.scale
+    size = np.linalg.norm(x, axis=1, keepdims=True)
     if rdm == "correlation":
         x -= x.mean(axis=1, keepdims=True)
-    with np.errstate(all="ignore"):
-        x /= np.linalg.norm(x, axis=1, keepdims=True)
-        return 1 - pack(x @ x.T)
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    length[length <= ROUNDING * np.finfo(np.float64).eps * size] = np.nan
+    x /= length
+    return 1 - pack(x @ x.T), unit
 
 
-def _comparable(rdm: np.ndarray, comparison: str) -> np.ndarray:
-    """The vector whose inner product is the comparison; for Kendall's tau the RDM itself."""
-    if comparison == "kendall":
-        return rdm
-    if comparison == "spearman":
-        rdm = rankdata(rdm)
-    if comparison != "cosine":
-        rdm = rdm - rdm.mean()
-    return rdm / np.linalg.norm(rdm)
+def _rounding(features: int) -> float:
+    """What rounding leaves of an inner product of two unit vectors, at most."""
+    return ROUNDING * float(np.finfo(np.float64).eps) * features**0.5
+
+
+def _levels(values: np.ndarray, rounding: float) -> np.ndarray:
+    """Whole numbers in the order of the values along the last axis; those that follow on one
+    another within `rounding` are one level."""
+    order = np.argsort(values, axis=-1)
+    steps = np.diff(np.take_along_axis(values, order, -1), axis=-1, prepend=-np.inf) > rounding
+    levels = np.empty(values.shape, dtype=np.intp)
+    np.put_along_axis(levels, order, np.cumsum(steps, axis=-1), -1)
+    return levels
 
 
 def _dot(x: np.ndarray, y: np.ndarray) -> float:
@@ -141,11 +161,14 @@ def _kendall(x: np.ndarray, y: np.ndarray) -> float:
 def _neighbours(x: np.ndarray, k: int, metric: str) -> np.ndarray:
     """The k nearest other examples (examples, k) of each of the centred examples `x`."""
     squares = np.vecdot(x, x)
+    rounding = _rounding(x.shape[1])
     if metric == "cosine":
         # An example at the very mean has no direction: its cosine with any other is taken as 0.
-        norms = np.sqrt(squares)
-        x = np.divide(x, norms[:, None], out=np.zeros_like(x), where=norms[:, None] > 0)
+        norms = np.sqrt(squares)[:, None]
+        x = np.divide(x, norms, out=np.zeros_like(x), where=norms > rounding * norms.max())
         squares = np.zeros(len(x))
+    else:
+        rounding *= 2 * float(squares.max())
     height = max(1, BLOCK // len(x))
     found = []
     for start in range(0, len(x), height):
@@ -154,13 +177,25 @@ def _neighbours(x: np.ndarray, k: int, metric: str) -> np.ndarray:
         far = squares - 2 * (x[rows] @ x.T)
         own = np.arange(len(far))
         far[own, start + own] = np.inf
-        found.append(np.argsort(far, axis=1, kind="stable")[:, :k])
+        nearest = np.argsort(far, axis=1, kind="stable")[:, : k + 1]
+        last, next_one = np.take_along_axis(far, nearest[:, k - 1 :], 1).T
+        tied = np.flatnonzero(next_one - last <= rounding)
+        if tied.size:
+            levels = _levels(far[tied], rounding)
+            nearest[tied] = np.argsort(levels, axis=1, kind="stable")[:, : k + 1]
+        found.append(nearest[:, :k])
     return np.concatenate(found)
 
 
 def _jaccard(x: np.ndarray, y: np.ndarray) -> float:
-    k = x.shape[1]
-    common = (x[:, :, None] == y[:, None, :]).sum(axis=(1, 2))
+    n, k = x.shape
+    height = max(1, BLOCK // k**2)
+    common = np.concatenate(
+        [
+            (x[start : start + height, :, None] == y[start : start + height, None]).sum(axis=(1, 2))
+            for start in range(0, n, height)
+        ]
+    )
     return float((common / (2 * k - common)).mean())
 
 

@@ -24,6 +24,10 @@ from repatlas.similarity.tiles import inner_products, squared_norms
 
 BLOCK = 1 << 22  # distances made at a time to find their median
 ROUNDING = 4  # units of relative rounding within which a matrix counts as empty
+ONE_VALUE = (
+    "does not tell the examples apart by its kernel (a dead layer, or a bandwidth far from their "
+    "distances)"
+)
 COINCIDENT = (
     "has a median distance of 0, half of its pairs of examples being equal: no bandwidth follows. "
     "Give one (`bandwidth`)"
@@ -43,11 +47,13 @@ class Matrix(Protocol):
     the scale at which :func:`repatlas.similarity.inputs.centre` gives them.
 
     `fitted` is what it found out from the data (a bandwidth), to be handed to the next visit;
-    `state` says why there is no such matrix, or "".
+    `state` says why there is no such matrix, or ""; `empty` the state of a layer whose matrix is
+    nothing once centred.
     """
 
     fitted: Any
     state: str
+    empty: str
 
     def strip(self, start: int, stop: int) -> np.ndarray:
         """Rows start:stop, columns start:, as an array that may be overwritten; entries below the
@@ -112,7 +118,7 @@ def sums(
             if not layer.state and not np.isfinite(square):
                 layer.state = BROKEN
             elif not layer.state and square <= layer.noise**2:
-                layer.state = DEAD
+                layer.state = layer.empty
     return Sums(ab, aa, bb, [x.state for x in rows], [x.state for x in columns])
 
 
@@ -124,7 +130,7 @@ class _Layer:
     ):
         self.layers, self.index = layers, index
         self.matrix_of, self.centring, self.dtype = matrix_of, centring, dtype
-        self.state, self.fitted, self.noise = "", None, 0.0
+        self.state, self.empty, self.fitted, self.noise = "", DEAD, None, 0.0
         self.means: np.ndarray | None = None
 
     def vector(self, strip: slice, strips: list[slice]) -> np.ndarray:
@@ -135,7 +141,7 @@ class _Layer:
         height = strip.stop - strip.start
         if not self.state:
             matrix = self.matrix_of(centred, self.fitted)
-            self.fitted, self.state = matrix.fitted, matrix.state
+            self.fitted, self.state, self.empty = matrix.fitted, matrix.state, matrix.empty
         if self.state:
             length = _length(height, len(x) - strip.start, self.centring)
             return np.zeros(length, dtype=centred.x.dtype)
@@ -174,6 +180,7 @@ class Linear:
 
     fitted = None
     state = ""
+    empty = DEAD
 
     def __init__(self, centred: Centred, fitted: None = None):
         self.x = centred.x
@@ -197,6 +204,7 @@ class Distances:
 
     fitted: float | None = None
     state = ""
+    empty = DEAD
 
     def __init__(self, centred: Centred, fitted: Any = None):
         self.x = centred.x
@@ -239,6 +247,8 @@ class Rbf(Distances):
     matrix where that median is 0. Source: Kornblith et al. 2019, sec. 3.
     """
 
+    empty = ONE_VALUE
+
     def __init__(
         self,
         centred: Centred,
@@ -273,4 +283,5 @@ class Rbf(Distances):
     def strip(self, start: int, stop: int) -> np.ndarray:
         """Rows start:stop, columns start:, each entry in 0 to 1."""
         with np.errstate(all="ignore"):
-            return np.exp(self.squared(start, stop) / (-2 * self.sigma**2))
+            # One by one: a square of σ may vanish, or overflow.
+            return np.exp(self.squared(start, stop) / -2 / self.sigma / self.sigma)

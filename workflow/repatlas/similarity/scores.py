@@ -35,6 +35,19 @@ class Scores:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
+def ratio(ab: np.ndarray, aa: np.ndarray, bb: np.ndarray) -> np.ndarray:
+    """ab / sqrt(aa bb) of inner products ab (A, B), aa (A,), bb (B,), whose products may be too
+    large or too small for a float64; exactly 1 where the three are equal."""
+    p, q = root(aa), root(bb)
+    return ab / p / q / np.sqrt(np.outer(aa / p**2, bb / q**2))
+
+
+def root(squares: np.ndarray) -> float:
+    """A power of two near the root of the largest of the squares: dividing by it rounds nothing."""
+    largest = np.max(squares, initial=0, where=np.isfinite(squares))
+    return float(2.0 ** (np.frexp(largest)[1] // 2))
+
+
 def reasons(states_a: Sequence[str], states_b: Sequence[str]) -> np.ndarray:
     """Reasons (A, B), text, why the pairs of layers in these states have no value; "" where both
     layers' state is ""."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import qr, svdvals
 
 from repatlas.similarity.forms import compare_forms, of_centred
-from repatlas.similarity.inputs import Layers
+from repatlas.similarity.inputs import Centred, Layers
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, measure
 from repatlas.similarity.scores import Scores
@@ -51,8 +51,9 @@ def _shapes(a: Layers, b: Layers | None) -> Scores:
     return compare_forms(a, b, of_centred(_unit), _nuclear)
 
 
-def _unit(x: np.ndarray) -> np.ndarray:
-    """Unit-norm features with the shape of `x`, in no more dimensions than there are examples."""
+def _unit(centred: Centred) -> np.ndarray:
+    """Unit-norm features of the same shape, in no more dimensions than there are examples."""
+    x = centred.x
     if x.shape[1] > len(x):
         x = qr(x.T, mode="r", check_finite=False)[0][: len(x)].T
     return x / np.linalg.norm(x)

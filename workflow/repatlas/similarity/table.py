@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repatlas.errors import ConfigError
+from repatlas.errors import ConfigError, did_you_mean
 from repatlas.similarity import canonical, cka, cka_minibatch, neighbourhoods, shape
 from repatlas.similarity.inputs import as_layers
 from repatlas.similarity.measure import Measure
@@ -34,8 +34,10 @@ def compare(x: Any, y: Any, measure: str = "cka", **options: Any) -> float:
 
 
 def similarity_table(a: Any, b: Any = None, measure: str = "cka", **options: Any) -> pd.DataFrame:
-    """Similarities of all layers of `a` with all of `b` (None: with those of `a`), one pass over
-    each layer.
+    """Similarities of all layers of `a` with all of `b` (None: with those of `a`).
+
+    Each layer is read once, or once a batch or strip where measures work in pieces of bounded
+    memory, and never held with all others.
 
     a, b: a sequence of arrays, a mapping name -> array, a store or its path, or the path of a
     folder of .npy or .npz files. Columns: layer_a, layer_b, value, se (NaN where the measure gives
@@ -83,7 +85,8 @@ def compare_layers(a: Any, b: Any = None, measure: str = "cka", **options: Any) 
 
 
 def _known(measure: str) -> Measure:
-    if measure not in MEASURES:
+    if not isinstance(measure, str) or measure not in MEASURES:
         known = ", ".join(sorted(MEASURES))
-        raise ConfigError(f"There is no measure {measure!r}; known are {known}.")
+        meant = did_you_mean(str(measure), MEASURES) or "."
+        raise ConfigError(f"There is no measure {measure!r}{meant} Known are {known}.")
     return MEASURES[measure]
