@@ -34,9 +34,10 @@ class Measure:
     with any other: NaN, and a reason.
 
     name; invariances: what it is invariant to, with default options; bounds: its range, the ends
-    included, which values can pass by their rounding; self_value: its value for a layer with itself, None where that depends on the layer;
-    distance: whether small means alike; from_grams: whether Gram stores suffice; symmetric_with:
-    the (option, value) that makes it symmetric, for one that is not by default.
+    included, which rounding can pass; self_value: its value for a layer with itself, None where
+    that depends on the layer; distance: whether small means alike; from_grams: whether Gram stores
+    suffice; symmetric_with: the (option, value) that makes it symmetric, for one that is not by
+    default.
     """
 
     def __init__(
