@@ -210,6 +210,7 @@ def test_an_interrupted_read_out_leaves_no_manifest(network, probe, tmp_path):
         )
     with pytest.raises(StoreError, match="never finished"):
         open_store(tmp_path / "g.zarr")
+    assert not any(module._forward_hooks for module in network.modules())
 
 
 @pytest.mark.parametrize("kind", ["grams", "activations"])

@@ -314,8 +314,9 @@ def test_rank_k_products_let_other_threads_run():
     assert len(ticks) > 5
 
 
-def test_grams_import_no_torch():
-    code = "import sys, repatlas.grams; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["grams", "cli.similarity"])
+def test_similarity_of_stored_grams_imports_no_torch(module):
+    code = f"import sys, repatlas.{module}; sys.exit('torch' in sys.modules)"
     path = {**os.environ, "PYTHONPATH": str(Path(grams.__file__).parents[1])}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=path).returncode == 0
 
