@@ -354,7 +354,8 @@ def _torch_gram_vector(x: torch.Tensor, dtype: Any) -> tuple[torch.Tensor, torch
     shift = m.to(gram.dtype)
     rows, columns = torch.triu_indices(n, n, 1, device=gram.device)
     packed = (gram - shift - shift[:, None])[rows, columns]
-    packed.masked_fill_(_is_noise(packed @ packed, diagonal.sum(), _numpy_dtype(gram)), 0)
+    wide = packed.double()
+    packed.masked_fill_(_is_noise(wide @ wide, diagonal.sum(), _numpy_dtype(gram)), 0)
     kept = packed if dtype is None else packed.to(getattr(torch, np.dtype(dtype).name))
     return kept, diagonal - 2 * m
 
