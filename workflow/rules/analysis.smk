@@ -91,12 +91,14 @@ rule comparison_table:
     params:
         # By content: where the workflow's code lies makes no difference.
         published=sha256_file(f"{LIBRARY}/repatlas/analysis/paper_values.csv"),
+        options=comparison_options(),
         code=code_digest("repatlas.cli.comparison_table"),
     message:
         "the paper's own values beside these"
     shell:
         "python -m repatlas comparison_table --tables $(dirname {input.runs:q})"
-        " --analyses {input.analyses:q} --results results --output {output:q} --log {log:q}"
+        " --analyses {input.analyses:q} --results results --options {params.options:q}"
+        " --output {output:q} --log {log:q}"
 
 
 rule cost_table:

@@ -200,6 +200,15 @@ def tables_of_analyses():
     return [table for name in STUDY.analyses for table in analysis_tables(name)]
 
 
+def comparison_options():
+    # What neither tables nor the networks' records tell of how the study measures.
+    options = {"linear_probes": STUDY.analysis_options("linear_probes")}
+    if STUDY.settings.probe.dataset:
+        (folder,) = {plan.dataset for plan in STUDY.probes.values()}
+        options["probe"] = STUDY.datasets[folder]
+    return canonical_json(options)
+
+
 def tables_of_own_analyses():
     return [study_path("tables", f"{name}.csv") for name in STUDY.own_analyses]
 

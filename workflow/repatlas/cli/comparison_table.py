@@ -11,6 +11,7 @@ from repatlas.analysis.paper_quantities import quantities
 from repatlas.analysis.writing import write_csv
 from repatlas.files import read_json
 from repatlas.stores import read_manifest
+from repatlas.terminal import json_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--analyses", type=Path, nargs="*", default=[], help="tables of the study's analyses"
     )
     parser.add_argument("--results", type=Path, required=True, help="folder of all results")
+    parser.add_argument(
+        "--options",
+        type=json_argument,
+        required=True,
+        help="linear_probes: options of the analysis; probe: settings of the data set that all "
+        "networks are probed with, if there is one (JSON)",
+    )
     parser.add_argument("--output", type=Path, required=True, help="table to write")
 
 
@@ -35,5 +43,10 @@ def run(options: argparse.Namespace) -> None:
         hardware[name] = read_json(folder / "hardware.json")
         manifests[name] = read_manifest(options.results / "grams" / f"{name}--{probe}.zarr")
     ours = quantities(tables, options.tables / "layer_similarity.parquet", specs)
-    table = comparison(ours, lambda runs: departures(runs, specs, manifests, hardware))
+    table = comparison(
+        ours,
+        lambda runs, quantity: departures(
+            runs, quantity, specs, manifests, hardware, options.options
+        ),
+    )
     write_csv(table, options.output)
