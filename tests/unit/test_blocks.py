@@ -1,9 +1,13 @@
 """Block metrics and statistics on cases with known answers."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from repatlas.analysis.blocks import block_metrics, longest_run
+from repatlas.analysis.significance import spreads
 from repatlas.analysis.statistics import bootstrap_interval, spread
 
 
@@ -92,6 +96,18 @@ def test_spread_of_groups():
     assert np.isnan(found.loc["a", "x_sd"]), "one network has no spread"
     assert found.loc["c", "x_n"] == 0
     assert np.isnan(found.loc["c", "x_mean"])
+
+
+def test_intervals_of_few_networks_cover_as_often_as_the_manual_says():
+    text = (Path(__file__).resolve().parents[2] / "results/README.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"holds\s+the true mean in ([^(]*)", text)
+    said = re.findall(r"(\d+) %(?: of cases)? with (\d+)", sentence)
+    assert [n for _, n in said] == ["3", "5", "10", "20"]
+    rng = np.random.default_rng(0)
+    for covered, n in said:
+        found = spreads(rng.standard_normal((int(n), 2000)))
+        within = (found["low"] <= 0) & (found["high"] >= 0)
+        assert within.mean() == pytest.approx(int(covered) / 100, abs=0.025)
 
 
 def test_the_bootstrap_interval_covers_as_often_as_it_says():

@@ -15,7 +15,8 @@ SPREAD = ("n", "mean", "sd", "low", "high")
 def bootstrap_interval(values: ArrayLike) -> tuple[float, float]:
     """Percentile bootstrap interval (low, high) of the mean of `values` (n,), none of them NaN
     (Efron 1979), from 10,000 resamples with a fixed seed; (NaN, NaN) for fewer than 3 values, where
-    resampling says nothing."""
+    resampling says nothing. Of few values it is too narrow: of normal samples it holds the true
+    mean in 74 % of cases with 3, 90 % with 10 (results/README.md)."""
     values = np.asarray(values, dtype=float)
     if len(values) < MIN_FOR_INTERVAL:
         return float("nan"), float("nan")
