@@ -114,6 +114,36 @@ def test_jobs_compute_on_as_many_gpus_as_there_are_for_them(settings, gpus, monk
     assert this_machine(Study({**CONFIG, **settings}), 2).gpus == min(gpus, 2)
 
 
+def test_jobs_are_counted(tmp_path):
+    """Four networks trained and read out, two probed, and two tiles; no tables, no figures."""
+    study = Study({**CONFIG, "analyses": ["linear_probes"], "analysed": [{"depth": 8}]})
+    jobs = "\n".join(outlook(study, machine(tmp_path), lambda path: False))
+    assert "jobs          12, besides those of data, tables and figures" in jobs
+    only_tables = outlook(study, machine(tmp_path), lambda path: "/studies/" not in path)
+    assert "jobs          0, besides" in "\n".join(only_tables)
+
+
+def test_what_takes_cores_more_than_a_day_is_told_in_hours_of_an_assumed_gpu_too(tmp_path):
+    large = {"dataset": "cifar10", "depth": 38, "width": 10}
+    config = {**CONFIG, "grid": large, "training": {"epochs": 300}, "keep_activations": False}
+
+    def hours(here=None, **settings):
+        study = Study({**config, **settings})
+        lines = outlook(study, here or machine(tmp_path), lambda path: False)
+        pattern = r"or about ([\d.,]+) GPU hours, of a GPU that sustains 20 TFLOP/s \(assumed\)"
+        return re.findall(pattern, "\n".join(lines))
+
+    (found,) = hours()
+    with_torch = ("train", "extract")
+    seconds = sum(c.seconds for c in costs(Study(config), "cuda") if c.rule in with_torch)
+    assert float(found) == pytest.approx(seconds / 3600, rel=0.05)
+    # 50,000 images, 300 epochs, three passes of 8,288 million multiply-adds.
+    assert float(found) == pytest.approx(5e4 * 300 * 6 * 8.288e9 / 2e13 / 3600, rel=0.1)
+    assert not hours(Machine(tmp_path, 1, 2, 10**12)), "it has one"
+    assert not hours(device="cpu"), "it wants none"
+    assert not hours(grid=CONFIG["grid"], training=CONFIG["training"]), "it takes minutes"
+
+
 def test_a_network_without_the_activations_that_are_kept_is_read_out_again(tmp_path):
     study = Study({**CONFIG, "keep_activations": True})
     text = "\n".join(outlook(study, machine(tmp_path), lambda path: "/activations/" not in path))

@@ -10,10 +10,12 @@ from repatlas.costs.analyses import OF_GRAMS, OWN, TABLES
 from repatlas.costs.job import Cost
 from repatlas.costs.measured import slowness
 from repatlas.costs.plan import costs
-from repatlas.costs.rates import rate
+from repatlas.costs.rates import rate, rates
 from repatlas.durations import spoken
 from repatlas.hardware import cuda_devices, free_disk, usable_cores
 from repatlas.study.study import Study
+
+LONG = 86400  # seconds of one core from which on it is said what a GPU would take
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,12 @@ def outlook(study: Study, machine: Machine, made: Callable[[str], bool]) -> list
     lines.append(f"  to draw       {figures} of {len(study.figures)} figures, and their tables")
     if not (to_do or figures):
         return [*lines, "Everything is there."]
+    of_tables = sum(job.rule.endswith(TABLES) for job in to_do)
+    lines.append(
+        f"  jobs          {len(to_do) - of_tables:,}, besides those of data, tables and figures"
+    )
     lines += _time(to_do, figures, machine, factor, earlier)
+    lines += _gpu_time(study, to_do, machine, factor)
     return [*lines, *_disk(to_do, study, machine)]
 
 
@@ -131,6 +138,24 @@ def _time(
     if without:
         lines.append(f"                without {' and '.join(without)}: their time is not known")
     return lines
+
+
+def _gpu_time(study: Study, to_do: list[Cost], machine: Machine, factor: float) -> list[str]:
+    """What a GPU would take, where there is none here and cores take long, for those who think of
+    taking the study to one."""
+    here = factor * sum(job.seconds or 0 for job in to_do)
+    if machine.gpus or study.settings.device == "cpu" or here < LONG:
+        return []
+    wanted = {(job.rule, job.job) for job in to_do if not _without_torch(job.rule)}
+    elsewhere = costs(study, "cuda")
+    seconds = sum(job.seconds or 0 for job in elsewhere if (job.rule, job.job) in wanted)
+    speed = rates()["gpu_flops"]
+    hours = seconds / 3600
+    about = f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}"
+    return [
+        f"                or about {about} GPU hours, of a GPU that sustains "
+        f"{speed.value / 1e12:g} TFLOP/s ({speed.source})"
+    ]
 
 
 def _without_torch(rule: str) -> bool:
