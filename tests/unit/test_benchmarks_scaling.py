@@ -1,5 +1,7 @@
 """benchmarks/scaling.py: its fits, and every step at tiny sizes."""
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -33,6 +35,15 @@ def test_growth_is_a_slope_on_logarithmic_axes():
     assert growth.law_exponent == pytest.approx(1)
     assert growth.deviation == pytest.approx(8)
     assert np.isnan(slope([2, 2], [1, 1]))
+
+
+def test_the_manual_names_the_rates_that_were_measured_outside_the_published_results():
+    root = Path(__file__).resolve().parents[2]
+    published = json.loads((root / "results/published/benchmarks/scaling.json").read_text())
+    text = (root / "benchmarks/README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(cpu_\w+)`", text))
+    measured = {name for name, rate in shipped.rates().items() if rate.source == "measured"}
+    assert named == measured - set(published["rates"])
 
 
 @pytest.fixture(scope="module")
