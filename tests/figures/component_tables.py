@@ -32,6 +32,7 @@ def write_components(tables, runs, design, without=True):
             row = {**head, **where, "pc1_share": value, "zero_share": zero, "n_examples": 512}
             layers.append({**row, "reason": reason})
             first = {"carried_1": 0.5 + 0.1 * seed, "bimodality": 0.7, "is_reference": k == 2}
+            first["pc1_share"] = value
             dominant.append({**head, **where, **(first if ok else {"is_reference": False})})
         correlation = 0.75 if ok else np.nan
         networks.append({**head, "pc1_cka_correlation": correlation, "reason": reason})
@@ -55,10 +56,8 @@ def write_components(tables, runs, design, without=True):
             removal.append({**head, **kind, **(found if ok else {}), "reason": reason})
         if not ok:
             continue
-        sizes = 10 ** rng.uniform(-2, 1, 512)
-        projections.append(
-            pd.DataFrame({**head, "layer": own[2].name, "projection_to_median": sizes})
-        )
+        two = np.concatenate([rng.normal(-1.2, 0.2, 400), rng.normal(2.8, 0.3, 111), [20.0]])
+        projections.append(pd.DataFrame({**head, "layer": own[2].name, "projection": two}))
         for kind in ("dominant", "random"):
             for rank in range(1, 33):
                 shape = dict(channels=3, image_height=2, image_width=2)

@@ -184,8 +184,41 @@ def test_projections_are_counted(components):
     assert drawing.data.groupby("run")["examples"].sum().tolist() == [512] * 4
     head = titles(drawing)[0]
     assert "n = 2 networks" in head
+    assert "stage1.block1.relu2: PC1 13 to 14 %" in head
     assert "top 1 % carries 50 to 60 %" in head
     assert "bimodality 0.70" in head
+
+
+def test_projections_keep_their_sign_their_two_modes_and_what_lies_far_out(components):
+    study = components(depths=(8,), seeds=(0,))
+    drawing = draw("dominant_projections", study)
+    data = drawing.data
+    inside = data[data["to"] <= 4]
+    np.testing.assert_allclose(inside["to"] - inside["from"], 0.25)
+    assert data.loc[data["from"].between(-2, -0.5), "examples"].sum() >= 395
+    assert data.loc[data["from"].between(0, 1.1), "examples"].sum() == 0, "a trough between modes"
+    assert data.loc[data["from"].between(1.2, 4), "examples"].sum() == 111
+    (far,) = data[(data["from"] > 5) & (data["examples"] > 0)].to_dict("records")
+    assert far["from"] <= 20 < far["to"]
+    (ax,) = drawing.figure.axes
+    places = ax.transData.transform([(x, 1) for x in [*data["from"], far["to"]]])[:, 0]
+    np.testing.assert_allclose(np.diff(places), np.diff(places)[0], rtol=1e-6)
+    assert ax.get_xlim()[0] < 0 < 20 < ax.get_xlim()[1]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "2", "4", "10"]
+    assert "logarithmic beyond 4" in drawing.caption
+
+
+def test_networks_of_different_layers_have_each_named(components):
+    study = components(depths=(8,), seeds=range(5))
+    path = study.folder / "tables" / "dominant_layers.csv"
+    table = study.table("dominant_layers")
+    number = table["seed"].clip(upper=3) + 1
+    table["is_reference"] = table["index"] == number
+    table.to_csv(path, index=False)
+    (head,) = titles(draw("dominant_projections", load_study(study.folder)))
+    names = ["stage1.block1.relu1", "stage1.block1.relu2", "stage2.block1.relu1"]
+    shares = [f"{n}: PC1 {100 * share(k + 1, k):.0f} %" for k, n in enumerate(names)]
+    assert head.splitlines()[-6:-2] == [*shares, "and of 1 further layer"]
 
 
 def test_removals_stand_beside_each_other(components):

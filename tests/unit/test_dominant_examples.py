@@ -14,6 +14,7 @@ from repatlas.analysis.dominance import (
     count,
     distribution,
     dominant,
+    oriented,
     overlap,
     reference_layer,
     sarle,
@@ -162,6 +163,40 @@ def test_the_reference_layer_is_the_strongest_of_the_block(made, planted):
     assert reference_layer(components, []) == 0, "logits are no ReLU layer"
     components["shares"][:] = np.nan
     assert reference_layer(components, []) is None
+
+
+def test_a_run_that_no_first_component_makes_is_no_block():
+    """As of ResNet-14 on CIFAR-10: its first two layers are alike, with small first components."""
+    names = np.array(["stage1.block1.relu1", "stage1.block1.relu2", "stage3.block2.relu2", "dense"])
+    components = {
+        "layer": names,
+        "kind": np.array(["relu", "relu", "relu", "dense"]),
+        "shares": np.array([[0.041], [0.036], [0.152], [0.4]]),
+    }
+    run = names[:2].tolist()
+    assert reference_layer(components, run) == 2
+    components["shares"][0] = 0.076
+    assert reference_layer(components, run) == 0, "half of the largest share is enough"
+
+
+def test_projections_are_turned_so_that_the_heavier_tail_is_positive():
+    u1 = np.array([0.1] * 90 + [-0.9] * 10)
+    found = oriented(u1)
+    np.testing.assert_allclose(found, -u1 / np.sqrt(0.9 * 0.01 + 0.1 * 0.81))
+    np.testing.assert_array_equal(oriented(-u1), found)
+    assert np.mean(found**2) == pytest.approx(1)
+
+
+def test_the_table_has_projections_with_their_sign(tables, planted):
+    _, _, components = planted
+    table = tables["dominant_projections.parquet"]
+    assert set(table["run"].astype(str)) == {"ok"}
+    layer = NAMES.index(table["layer"].astype(str).iloc[0])
+    u1 = components["u1"][layer] * np.sqrt(N)
+    sign = np.sign(u1[PLANTED[-1]])
+    np.testing.assert_allclose(table["projection"], sign * u1, rtol=1e-9)
+    sizes = table["projection"].abs()
+    np.testing.assert_allclose(table["projection_to_median"], sizes / sizes.median())
 
 
 def test_a_named_layer_is_taken(planted):

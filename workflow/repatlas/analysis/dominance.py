@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import kurtosis, rankdata, skew
 
 SHARES = (0.01, 0.1)  # of the examples, by size of their projection
+LEAST_OF_LARGEST = 0.5  # share of a block's first component, as part of the network's largest
 
 
 def dominant(u1: np.ndarray, share: float) -> np.ndarray:
@@ -93,21 +94,29 @@ def reference_layer(
 ) -> int | None:
     """Number of the layer whose first component says which examples dominate.
 
-    The `named` layer; otherwise of the ReLU layers of `block` (names; the longest run, empty where
-    there is none) the one whose first component has the largest share, otherwise of all ReLU
-    layers. None where no such layer has a component.
+    The `named` layer; otherwise the ReLU layer whose first component has the largest share in the
+    `block` (names; the longest run of similar layers, empty where there is none). Where that share
+    is less than half of the largest of all ReLU layers, no first component made the run, as with
+    the first layers of a shallow network, and the layer is the one of the largest share of all.
+    None where no such layer has a component.
 
     `components`: arrays layer and kind (layers,), and shares (layers, components), of which the
     first column counts, NaN where there is no component.
     """
     share, names = components["shares"][:, 0], components["layer"]
-    candidates = np.isfinite(share)
-    if named is not None:
-        candidates &= names == named
-    else:
-        candidates &= components["kind"] == "relu"
-        if (candidates & np.isin(names, block)).any():
-            candidates &= np.isin(names, block)
-    if not candidates.any():
+    known = np.isfinite(share)
+    known &= components["kind"] == "relu" if named is None else names == named
+    if not known.any():
         return None
-    return int(np.argmax(np.where(candidates, share, -1)))
+    share = np.where(known, share, -1)
+    inside = np.where(np.isin(names, block), share, -1)
+    chosen = inside if inside.max() >= LEAST_OF_LARGEST * share.max() else share
+    return int(np.argmax(chosen))
+
+
+def oriented(u1: np.ndarray) -> np.ndarray:
+    """Projections `u1` (n,) on a first component, whose sign and scale are arbitrary, in multiples
+    of their root mean square, and with the sign that makes the heavier tail, by the third moment,
+    the positive one."""
+    scaled = u1 / np.sqrt(np.mean(u1**2))
+    return -scaled if np.sum(scaled**3) < 0 else scaled

@@ -14,6 +14,7 @@ from repatlas.analysis.dominance import (
     SHARES,
     distribution,
     dominant,
+    oriented,
     overlap,
 )
 from repatlas.analysis.per_network import as_categories, pair_columns
@@ -131,27 +132,31 @@ _EXAMPLE += ["same_side", "norm_to_median", "block_share"]
 
 
 def projection_table(grid: Grid) -> pd.DataFrame:
-    """One row a network and probe example: size of its projection on the first component of the
-    reference layer, relative to the median, and its distance from the mean likewise. Networks
-    without a reference layer have none."""
+    """One row a network and probe example: its projection on the first component of the reference
+    layer (see :func:`repatlas.analysis.dominance.oriented`), the size of that relative to the
+    median, and its distance from the mean likewise. Networks without a reference layer have
+    none."""
     parts = []
     for network in networks(grid):
         reference, found = network.reference, network.components
         if reference is None:
             continue
-        sizes, norms = np.abs(found["u1"][reference]), found["norms"][reference]
+        u1, norms = found["u1"][reference], found["norms"][reference]
+        sizes = np.abs(u1)
         parts.append(
             pd.DataFrame(
                 {
                     "run": network.run,
                     "layer": found["layer"][reference],
                     "example": found["example"],
+                    "projection": oriented(u1),
                     "projection_to_median": sizes / np.median(sizes),
                     "norm_to_median": norms / np.median(norms),
                 }
             )
         )
-    columns = ["run", "layer", "example", "projection_to_median", "norm_to_median"]
+    sizes_of = ["projection", "projection_to_median", "norm_to_median"]
+    columns = ["run", "layer", "example", *sizes_of]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     return as_categories(grid.with_design(table))
 

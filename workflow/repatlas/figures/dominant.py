@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.scale import SymmetricalLogTransform
 
 from repatlas import labels
 from repatlas.catalogue import FIGURES
@@ -24,17 +25,21 @@ from repatlas.results import StudyResults
 
 _MEASURE = "cka_minibatch"
 _MARGINS = Margins(0.55, 0.1, 0.08, 0.42, x_gap=0.22, y_gap=0.2)
-_TITLE, _LINE = 0.38, 0.12  # inches
-_BINS = 40
+_TITLE, _LINE = 0.14, 0.12  # inches
+_LINEAR, _BIN = 4, 0.25  # multiples of the rms: end of the axis's linear part, width of a bin there
+# Smooth where the two parts meet: bins are of equal width on the axis, and counts would jump.
+_AXIS = SymmetricalLogTransform(10, _LINEAR, 0.9 / np.log(10))
+_TICKS = (-100, -30, -10, -4, -2, 0, 2, 4, 10, 30, 100)
+_MOST_LAYERS = 3  # named over a panel
 
 
 def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
-    """A panel an architecture, a line a network: number of examples by the size of their
-    projection, in multiples of the median. DataError where no network has a first component."""
+    """A panel an architecture, a line a network: number of examples by their projection, in
+    multiples of the root mean square. DataError where no network has a first component."""
     runs = choice.select_runs(results, settings)
     table = results.table("dominant_projections").astype({"run": str, "layer": str})
     done = runs.loc[runs["status"] == "completed", "run"]
-    table = table[table["run"].isin(done) & (table["projection_to_median"] > 0)]
+    table = table[table["run"].isin(done)]
     if table.empty:
         raise DataError("No network to draw: no layer has a first principal component.")
     cells = choice.cells_of(results, runs[runs["run"].isin(table["run"])])
@@ -42,12 +47,17 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     shown = cells.iloc[choice.evenly(list(range(len(cells))), most)]
     data = _histograms(table, shown["group"])
     text = [
-        f"{FIGURES['dominant_projections'].title}: number of probe images by the size of their "
-        "projection, on logarithmic axes; a line a network, dark to light by seed.",
-        "The layer is the one of the largest share in the longest run of similar ReLU layers, or "
-        "of all ReLU layers where there is no run of two, unless the study names one.",
-        "Over the panels: share of the sum of squared projections that the largest 1 % carry (of a "
-        "normal distribution 8 %), and Sarle's bimodality coefficient (normal .33, uniform .56).",
+        f"{FIGURES['dominant_projections'].title}: number of probe images by their projection, in "
+        "multiples of the root mean square; a line a network, dark to light by seed.",
+        "The sign of a component is arbitrary: the heavier tail is drawn as positive.",
+        f"The horizontal axis is logarithmic beyond {_LINEAR}, and with it the bins."
+        if data[["from", "to"]].abs().max(axis=None) > _LINEAR
+        else "",
+        "The layer is, unless the study names one, the one of the largest PC1 share in the longest "
+        "run of similar ReLU layers, or of all where the run's is less than half of that.",
+        "Over the panels: the layer and the share of its first component in the variance, share "
+        "of the sum of squared projections that the largest 1 % carry (of a normal distribution "
+        "8 %), and Sarle's bimodality coefficient (normal .33, uniform .56).",
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         choice.left_out(len(shown), len(cells)),
         labels.failures(runs),
@@ -57,23 +67,24 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 
 def _histograms(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """Numbers of examples by the size of their projection, network by network of the `groups`, in
-    bins of equal width on a logarithmic axis, the same for all networks of `table`."""
-    logs = np.log10(table["projection_to_median"])
-    edges = np.linspace(max(np.floor(logs.min()), -3), np.ceil(10 * logs.max()) / 10, _BINS + 1)
+    """Numbers of examples by their projection, network by network of the `groups`, in bins of
+    equal width on the axis, the same for all networks of `table`."""
+    ends = _AXIS.transform(np.array([table["projection"].min(), table["projection"].max()]))
+    step = float(_AXIS.transform(np.array([_BIN]))[0])
+    numbers = np.arange(np.floor(ends[0] / step), np.floor(ends[1] / step) + 2)
+    edges = _AXIS.inverted().transform(step * numbers)
     frames = []
     for group in groups:
         for name, own in table[table["group"] == group].groupby("run", sort=False):
-            sizes = np.log10(own["projection_to_median"]).clip(lower=edges[0])
             frames.append(
                 pd.DataFrame(
                     {
                         "run": name,
                         "group": group,
                         "layer": own["layer"].iloc[0],
-                        "from": 10 ** edges[:-1],
-                        "to": 10 ** edges[1:],
-                        "examples": np.histogram(sizes, edges)[0],
+                        "from": edges[:-1],
+                        "to": edges[1:],
+                        "examples": np.histogram(own["projection"], edges)[0],
                     }
                 )
             )
@@ -84,32 +95,44 @@ def _projections_figure(
     results: StudyResults, shown: pd.DataFrame, data: pd.DataFrame, most: int
 ) -> Figure:
     columns = min(most, len(shown))
-    heads = []
-    for group, name in choice.names(results, shown).items():
-        n = labels.count(data.loc[data["group"] == group, "run"].nunique(), "network")
-        heads.append(labels.wrapped(f"{name}, n = {n}", _MARGINS.room(columns)))
-    above = _TITLE + _LINE * max(head.count("\n") for head in heads)
-    rows = Rows(_MARGINS, len(shown), columns, 1.6 if len(shown) <= columns else 1.2, above)
     statistics = results.table("dominant_layers")
     statistics = statistics[statistics["is_reference"] == True].set_index("run")  # noqa: E712
-    for ax, head, group in zip(rows.axes, heads, shown["group"], strict=True):
-        own = data[data["group"] == group]
-        _draw_histograms(ax, own)
-        found = statistics.loc[own["run"].unique()]
-        ax.set_title(
-            f"{head}\n"
-            f"top 1 % carries {_range(100 * found['carried_1'], '.0f')} %\n"
+    heads = []
+    for group, name in choice.names(results, shown).items():
+        found = statistics.loc[data.loc[data["group"] == group, "run"].unique()]
+        n = labels.count(len(found), "network")
+        lines = [
+            labels.wrapped(f"{name}, n = {n}", _MARGINS.room(columns)),
+            *_layers(found),
+            f"top 1 % carries {_range(100 * found['carried_1'], '.0f')} %",
             f"bimodality {_range(found['bimodality'], '.2f')}",
-            loc="left",
-            pad=3,
-            linespacing=1.1,
-        )
-    rows.name_axes("Projection on PC1 (multiple of the median)", "Examples")
+        ]
+        heads.append("\n".join(lines))
+    above = _TITLE + _LINE * max(head.count("\n") for head in heads)
+    rows = Rows(_MARGINS, len(shown), columns, 1.6 if len(shown) <= columns else 1.2, above)
+    for ax, head, group in zip(rows.axes, heads, shown["group"], strict=True):
+        _draw_histograms(ax, data[data["group"] == group])
+        ax.set_title(head, loc="left", pad=3, linespacing=1.1)
+    rows.name_axes("Projection on PC1 (multiple of its rms)", "Examples")
     top = max(ax.get_ylim()[1] for ax in rows.axes)
+    limits = data["from"].min(), data["to"].max()
+    ticks = [x for x in _TICKS if limits[0] <= x <= limits[1]]
     for ax in rows.axes:
-        ax.set(ylim=(0.7, top), xlim=(data["from"].min(), data["to"].max()))
+        ax.set(ylim=(0.7, top), xlim=limits)
+        ax.set_xticks(ticks, [f"{x}".replace("-", "\N{MINUS SIGN}") for x in ticks])
     rows.number_leftmost()
     return rows.sheet.figure
+
+
+def _layers(found: pd.DataFrame) -> list[str]:
+    """Lines that name the layer of each network and its share; `found`: their rows of
+    dominant_layers.csv. Networks of one layer share a line; of further layers there is a count."""
+    own = [
+        f"{layer}: PC1 {_range(100 * part['pc1_share'], '.0f')} %"
+        for layer, part in found.groupby("layer", sort=False)
+    ]
+    more = f"and of {labels.count(len(own) - _MOST_LAYERS, 'further layer')}"
+    return own if len(own) <= _MOST_LAYERS else [*own[:_MOST_LAYERS], more]
 
 
 def _draw_histograms(ax: Axes, data: pd.DataFrame) -> None:
@@ -119,7 +142,8 @@ def _draw_histograms(ax: Axes, data: pd.DataFrame) -> None:
         own = data[data["run"] == name]
         edges = [*own["from"], own["to"].iloc[-1]]
         ax.stairs(own["examples"], edges, color=colour, lw=0.9)
-    ax.set(xscale="log", yscale="log")
+    ax.set_xscale("symlog", base=_AXIS.base, linthresh=_AXIS.linthresh, linscale=_AXIS.linscale)
+    ax.set_yscale("log")
 
 
 def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:

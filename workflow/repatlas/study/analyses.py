@@ -81,7 +81,7 @@ class DominantExampleSettings(Settings):
     layer: str | None = None
     """Layer whose first component says which examples dominate, such as `stage2.block4.relu2`; by
     default that of the largest share in the longest run of similar ReLU layers, or of all where
-    there is no run of two."""
+    the run's is less than half of that."""
     removed: OneOrMore[Annotated[float, Field(gt=0, le=0.5)]] = [0.01, 0.1]
     """Shares of the probe examples taken out, those with the largest projections."""
     draws: Annotated[int, count("draws")] = 3
