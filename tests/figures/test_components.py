@@ -171,6 +171,7 @@ def test_matches_of_several_kinds_are_said_to_be_within_their_kind(study_of):
     study = study_of(depths=(8, 14), widths=(1.0,))
     relu = draw("best_matches", study, {"layers": "all"}).caption
     assert "all compared layers, matched by CKA" in relu
+    assert "The layers are those of the architecture with fewer weights" in relu
     path = study.folder / "tables" / "best_matches.csv"
     table = study.table("best_matches")
     table.loc[table["index"] == 3, "kind"] = "add"
@@ -204,7 +205,7 @@ def test_projections_keep_their_sign_their_two_modes_and_what_lies_far_out(compo
     places = ax.transData.transform([(x, 1) for x in [*data["from"], far["to"]]])[:, 0]
     np.testing.assert_allclose(np.diff(places), np.diff(places)[0], rtol=1e-6)
     assert ax.get_xlim()[0] < 0 < 20 < ax.get_xlim()[1]
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "2", "4", "10"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["−2", "0", "2", "4", "10"]
     assert "logarithmic beyond 4" in drawing.caption
 
 
@@ -245,3 +246,17 @@ def test_the_contact_sheet_shows_the_images(components):
     np.testing.assert_array_equal(maps(drawing)[0].images[0].get_array(), pixels)
     assert maps(drawing)[0].get_xlabel() == "cat\n30.0"
     assert "pixels" not in drawing.data
+
+
+def test_matches_say_how_many_networks_of_either_side_were_compared(study_of):
+    study = study_of(depths=(8, 14), widths=(1.0,), seeds=range(3))
+    runs = study.runs
+    (small, large) = (runs.loc[runs["depth"] == depth, "run"].tolist() for depth in (8, 14))
+    table = study.layer_similarity.astype({"run_a": str, "run_b": str})
+    across = table["group_a"].astype(str) != table["group_b"].astype(str)
+    kept = table[~across | (table["run_a"].isin(small[:2]) & (table["run_b"] == large[0]))]
+    kept = kept.astype({"run_a": "category", "run_b": "category"})
+    kept.to_parquet(study.folder / "tables" / "layer_similarity.parquet", index=False)
+    drawing = draw("best_matches", load_study(study.folder))
+    heads = {ax.get_title().splitlines()[-1] for ax in drawing.figure.axes if ax.get_title()}
+    assert "n = 2 and 1 networks" in heads

@@ -45,6 +45,8 @@ def test_checkpoints_that_do_not_fit_are_thinned_out_with_both_ends_kept(one_arc
         "epoch 4 (end)",
     ]
     assert set(drawing.data["run"].str.contains("-s1-")) == {True}
+    assert "Of the values of step (0, 1, 10, 40), 0, 40 are shown." in drawing.caption
+    assert "Of the values" not in draw("dynamics_within", one_architecture).caption
 
 
 @pytest.mark.parametrize(

@@ -225,12 +225,33 @@ def test_no_comparison_of_architectures_is_said(study_of):
         draw("across_architectures", study_of(across="none"))
 
 
-def test_of_many_seeds_those_that_were_compared_are_shown():
+def test_of_many_seeds_those_are_shown_that_were_all_compared():
     found = pd.DataFrame({"run": ["s0", "s1", "s2", "s3", "s4"]})
-    pairs = pd.DataFrame({"run_a": ["s1", "s3", "s4"], "run_b": ["s4", "s1", "s3"]})
-    assert across_seeds._most_compared(found, pairs, 3)["run"].tolist() == ["s1", "s3", "s4"]
-    assert across_seeds._most_compared(found, pairs.iloc[:0], 2)["run"].tolist() == ["s0", "s1"]
-    assert len(across_seeds._most_compared(found, pairs, 9)) == 5
+    pairs = pd.DataFrame({"run_a": ["s0", "s1", "s3", "s4"], "run_b": ["s2", "s4", "s1", "s3"]})
+
+    def shown(most, some=pairs):
+        return across_seeds._all_compared(found, some, most)["run"].tolist()
+
+    assert shown(3) == shown(9) == ["s1", "s3", "s4"]
+    assert shown(2) == ["s0", "s2"]
+    assert shown(1) == ["s0"]
+    chain = pd.DataFrame({"run_a": ["s0", "s1", "s2"], "run_b": ["s1", "s2", "s3"]})
+    assert shown(3, chain) == ["s0", "s1"], "no panel is left without a comparison"
+
+
+def test_a_block_of_seeds_says_how_many_were_compared(study_of):
+    study = study_of(depths=(8,), widths=(1.0,), seeds=range(5))
+    runs = study.runs["run"]
+    table = study.layer_similarity.astype({"run_a": str, "run_b": str})
+    chain = {frozenset(runs[k : k + 2]) for k in range(3)} | {frozenset([run]) for run in runs}
+    kept = [frozenset(p) in chain for p in zip(table["run_a"], table["run_b"], strict=True)]
+    made = table[kept].astype({"run_a": "category", "run_b": "category"})
+    made.to_parquet(study.folder / "tables" / "layer_similarity.parquet", index=False)
+    drawing = draw("across_seeds", load_study(study.folder))
+    (title,) = [text.get_text() for text in drawing.figure.texts]
+    assert title == "ResNet-8, width 1: 2 of n = 4 networks"
+    assert len([ax for ax in drawing.figure.axes if ax.images]) == 4
+    assert "n = 4 networks, 2 of them above." in drawing.caption
 
 
 @pytest.mark.parametrize("name", ["a", "digits-resnet-d8-w1-f1-s0-81ee4d03", "long_name_" * 20])

@@ -148,7 +148,9 @@ def test_a_study_of_another_axis_is_drawn_along_it(study_of):
     np.testing.assert_allclose(ax.get_xticks(), np.log2([0.01, 0.1]))
     drawing = draw("across_seeds", study)
     names = {text.get_text() for text in drawing.figure.texts}
-    assert names == {f"ResNet-8, width 1, learning rate {v}" for v in ("0.01", "0.1")}
+    assert names == {
+        f"ResNet-8, width 1, learning rate {v}: n = 2 networks" for v in ("0.01", "0.1")
+    }
 
 
 def test_what_has_no_order_is_not_joined(study_of):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -133,3 +134,14 @@ def test_a_figure_that_the_study_has_no_data_for_is_an_error(study_of, tmp_path,
     assert main(command(study.folder, "across_seeds", tmp_path / "x")) == 1
     assert "repatlas: error: No two seeds to compare" in capsys.readouterr().err
     assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_number_of_networks_stands_on_every_figure(study, name):
+    drawing = draw(name, study)
+    seen = [text.get_text() for text in texts_of(drawing.figure)]
+    found = [n for text in seen for n in re.findall(r"\bn = (\d+)", text)]
+    assert found, seen
+    (said,) = re.findall(r"\bn = (\d+) networks?\b", drawing.caption)
+    if drawing.networks is not None:
+        assert found == [said], "in one place, and that of the caption"

@@ -62,7 +62,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         heatmap.marks(panels, norm, data),
         labels.failures(runs),
     ]
-    return Drawing(_figure(panels, measure, norm), data, " ".join(filter(None, text)))
+    return Drawing(_figure(panels, measure, norm), data, " ".join(filter(None, text)), n)
 
 
 def _compared(results: StudyResults, done: pd.DataFrame, measure: str) -> pd.DataFrame:

@@ -27,13 +27,15 @@ _TITLE, _BLOCK_GAP, _PANEL_GAP, _STRIP = 0.2, 0.46, 0.06, 1.3
 
 
 class _Block(NamedTuple):
-    """An architecture: its name, its seeds, and a panel for every ordered pair of them."""
+    """An architecture: its name, its seeds, a panel for every ordered pair of them, and the number
+    of its networks that were compared."""
 
     name: str
     group: str
     seeds: list[int]
     panels: dict[tuple[int, int], Panel]
     frames: list[pd.DataFrame]
+    n: int
 
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
@@ -47,8 +49,9 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     blocks = []
     for group, name in choice.names(results, cells).items():
         found = choice.completed_seeds(runs, group)
-        found = _most_compared(found, results.pairs(measure), settings["max_seeds"])
-        blocks.append(_block(name, results, found, measure, settings["layers"]))
+        compared = _compared(found, results.pairs(measure))
+        kept = _all_compared(compared, results.pairs(measure), settings["max_seeds"])
+        blocks.append(_block(name, results, kept, measure, settings["layers"], len(compared)))
     data = pd.concat([f for block in blocks for f in block.frames], ignore_index=True)
     curves = _curves(results, measure, cells, data)
     kinds = data["kind_a"].unique()
@@ -62,13 +65,14 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         f"{labels.measure(measure)} on {labels.probes(runs)}, between "
         f"{_layers(results, measure, data)}.",
         "Above: seeds against seeds, a block an architecture; on the diagonal, networks with "
-        "themselves.",
+        "themselves. n: networks of the architecture that were compared with another seed.",
         f"Below: the same layer in two seeds; line: mean over {_span(pairs)} of networks, "
         "band: smallest to largest."
         if pairs
         else "",
         labels.direction(measure),
-        f"n = {labels.count(data['run_a'].nunique(), 'network')} above.",
+        f"n = {labels.count(sum(block.n for block in blocks), 'network')}, "
+        f"{data['run_a'].nunique()} of them above.",
         heatmap.marks(panels, norm, data),
         *notes,
         labels.failures(shown),
@@ -133,42 +137,48 @@ def _cells(
     return chosen, notes
 
 
-def _most_compared(found: pd.DataFrame, pairs: pd.DataFrame, most: int) -> pd.DataFrame:
-    """At most `most` of the networks, the first compared pair and then, one by one, those compared
-    with most of the chosen: of many seeds a study compares a sample of pairs alone."""
+def _compared(found: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The networks of `found` that were compared with another of them."""
+    known = pairs["run_a"].isin(found["run"]) & pairs["run_b"].isin(found["run"])
+    known &= pairs["run_a"] != pairs["run_b"]
+    return found[found["run"].isin({*pairs.loc[known, "run_a"], *pairs.loc[known, "run_b"]})]
+
+
+def _all_compared(found: pd.DataFrame, pairs: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most `most` of the networks, each compared with every other: of many seeds a study
+    compares a sample of pairs alone. Every pair is extended by what fits, and the first of those
+    that become largest is taken."""
     names = found["run"].tolist()
     compared = {frozenset(p) for p in zip(pairs["run_a"], pairs["run_b"], strict=True)}
-    start = next((p for p in itertools.combinations(names, 2) if frozenset(p) in compared), names)
-    chosen = list(start[: min(2, most)])
-    while len(chosen) < min(most, len(names)):
-        rest = [name for name in names if name not in chosen]
-        chosen.append(max(rest, key=lambda n: sum({n, c} in compared for c in chosen)))
-    return found[found["run"].isin(chosen)]
+    best = names[:1]
+    for pair in itertools.combinations(names, 2):
+        if frozenset(pair) not in compared:
+            continue
+        chosen = list(pair)[:most]
+        for name in names:
+            fits = name not in chosen and all({name, c} in compared for c in chosen)
+            if fits and len(chosen) < most:
+                chosen.append(name)
+        best = max(best, chosen, key=len)
+    return found[found["run"].isin(best)]
 
 
 def _block(
-    name: str, results: StudyResults, found: pd.DataFrame, measure: str, layers: str | None
+    name: str, results: StudyResults, kept: pd.DataFrame, measure: str, layers: str | None, n: int
 ) -> _Block:
-    runs = [row for _, row in found.iterrows()]
-    pairs = results.pairs(measure)
-    known = set(zip(pairs["run_a"], pairs["run_b"], strict=True))
-    known |= {(b, a) for a, b in known}
-    frames: dict[tuple[int, int], pd.DataFrame] = {}
-    for (i, a), (j, b) in itertools.permutations(enumerate(runs), 2):
-        if (a["run"], b["run"]) in known:
-            frames[i, j] = results.comparison(a["run"], b["run"], measure, layers)
+    """The block of the networks `kept`, of the `n` of their architecture that were compared."""
+    runs = [row for _, row in kept.iterrows()]
+    frames = {
+        (i, j): results.comparison(a["run"], b["run"], measure, layers)
+        for (i, a), (j, b) in itertools.permutations(enumerate(runs), 2)
+    }
     # Within a network all layers were compared; the panels of a block show the same ones.
     names = {name for frame in frames.values() for name in frame["layer_a"]}
     for i, a in enumerate(runs):
         frame = results.comparison(a["run"], measure=measure)
-        kept = frame["layer_a"].isin(names) & frame["layer_b"].isin(names)
-        frames[i, i] = frame[kept].reset_index(drop=True)
-    panels = {
-        place: Panel("", as_matrix(frames[place]))
-        if place in frames
-        else Panel("", empty="not\ncompared")
-        for place in ((i, j) for i in range(len(runs)) for j in range(len(runs)))
-    }
+        same = frame["layer_a"].isin(names) & frame["layer_b"].isin(names)
+        frames[i, i] = frame[same].reset_index(drop=True)
+    panels = {place: Panel("", as_matrix(frame)) for place, frame in sorted(frames.items())}
     design = {c: runs[0][c] for c in results.design if c != "seed"}
     tables = [
         heatmap.plotted(
@@ -180,7 +190,7 @@ def _block(
         for (i, j), frame in sorted(frames.items())
     ]
     seeds = [int(run["seed"]) for run in runs]
-    return _Block(name, runs[0]["group"], seeds, panels, tables)
+    return _Block(name, runs[0]["group"], seeds, panels, tables, n)
 
 
 def _figure(
@@ -230,7 +240,9 @@ def _draw_block(
         ax.xaxis.label.set_fontsize(6)
         ax.yaxis.label.set_fontsize(6)
     x, y = (left + side / 2) / sheet.width, 1 - (top - 0.06) / sheet.height
-    sheet.figure.text(x, y, block.name, ha="center", va="bottom", fontsize=7)
+    shown = f"{n} of " if n < block.n else ""
+    text = f"{block.name}: {shown}n = {labels.count(block.n, 'network')}"
+    sheet.figure.text(x, y, text, ha="center", va="bottom", fontsize=7)
 
 
 def _draw_curves(

@@ -3,6 +3,7 @@
 The curves behind figure E.1 of Nguyen, Raghu & Kornblith (ICLR 2021).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,17 +49,25 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     layers = settings["layers"]
     words = "all compared layers" if layers == "all" else labels.layer_words(layers)
     within = ", within their kind," if data["kind"].nunique() > 1 else ""
-    shown = done["group"].isin({*data["group"], *data["other_group"]}).sum()
+    compared = [_networks(results.pairs(measure), done, pair) for pair in chosen]
     text = [
         f"{FIGURES['best_matches'].title}: {words}, matched{within} by "
         f"{labels.measure(measure)} on {labels.probes(done)}.",
         "Relative depth: 0 the first, 1 the last tapped layer; dotted: the same relative depth.",
         f"Points: means over {_span(data)} of networks; bars: standard deviation.",
-        f"n = {labels.count(int(shown), 'network')}.",
+        "The layers are those of the architecture with fewer weights; the table has those of the "
+        "other, too."
+        if (data["group"] != data["other_group"]).any()
+        else "",
+        f"n = {labels.count(len(set().union(*itertools.chain(*compared))), 'network')}.",
         choice.left_out(len(chosen), total, "pairs of architectures"),
         labels.failures(runs),
     ]
-    figure = _figure(chosen, names(results, chosen), frames, measure)
+    heads = [
+        _head(pair, names(results, chosen), *map(len, networks))
+        for pair, networks in zip(chosen, compared, strict=True)
+    ]
+    figure = _figure(heads, frames, measure)
     return Drawing(figure, data, " ".join(filter(None, text)))
 
 
@@ -79,6 +88,21 @@ def _matches(results: StudyResults, done: pd.DataFrame, measure: str, layers: st
     return table[choice.of_layers(table, layers)]
 
 
+def _networks(stored: pd.DataFrame, done: pd.DataFrame, pair: Pair) -> tuple[set[str], set[str]]:
+    """The networks of the two architectures of a pair that were compared, of those in `done`: of
+    many seeds a study compares a sample of pairs alone. `stored`: the pairs of networks."""
+    sides = ("a", "b"), ("b", "a")
+    kept = stored[stored["run_a"].isin(done["run"]) & stored["run_b"].isin(done["run"])]
+    kept = kept[kept["run_a"] != kept["run_b"]]
+    found: tuple[set[str], set[str]] = set(), set()
+    for small, large in sides:
+        here = kept[f"group_{small}"] == pair.small["group"]
+        own = kept[here & (kept[f"group_{large}"] == pair.large["group"])]
+        found[0].update(own[f"run_{small}"])
+        found[1].update(own[f"run_{large}"])
+    return found
+
+
 def _span(data: pd.DataFrame) -> str:
     """How many ordered pairs of networks the points are means over, in words."""
     counts = sorted(set(data["n"].astype(int)))
@@ -87,19 +111,17 @@ def _span(data: pd.DataFrame) -> str:
     return f"{counts[0]}{f' to {counts[-1]}' if len(counts) > 1 else ''} ordered pairs"
 
 
-def _figure(
-    pairs: Sequence[Pair], named: Mapping[str, str], frames: Sequence[pd.DataFrame], measure: str
-) -> Figure:
-    """A panel a pair; `named`: the name of each group."""
+def _figure(heads: Sequence[Sequence[str]], frames: Sequence[pd.DataFrame], measure: str) -> Figure:
+    """A panel a pair, with its head of several parts."""
     norm = heatmap.scale_of(measure)
-    columns = min(3, len(pairs))
+    columns = min(3, len(heads))
     side = min(_MARGINS.room(columns), _MOST)
-    heads = [_head(pair, named, side) for pair in pairs]
-    title = _TITLE + _LINE * (max(head.count("\n") for head in heads) - 1)
-    rows = Rows(_MARGINS, len(pairs), columns, side, title, side)
-    for ax, head, frame in zip(rows.axes, heads, frames, strict=True):
+    titles = ["\n".join(labels.wrapped(part, side) for part in head) for head in heads]
+    title = _TITLE + _LINE * (max(text.count("\n") for text in titles) - 1)
+    rows = Rows(_MARGINS, len(heads), columns, side, title, side)
+    for ax, text, frame in zip(rows.axes, titles, frames, strict=True):
         _panel(ax, frame, norm)
-        ax.set_title(head, pad=4.5, linespacing=1.05)
+        ax.set_title(text, pad=4.5, linespacing=1.05)
     rows.name_axes("Relative depth of the layer", "Relative depth of its best match")
     bar = rows.sheet.figure.colorbar(ScalarMappable(norm, "viridis"), cax=rows.scale_axes())
     bar.set_label(f"{labels.measure(measure)}\nwith the match", linespacing=1.1)
@@ -107,11 +129,12 @@ def _figure(
     return rows.sheet.figure
 
 
-def _head(pair: Pair, named: Mapping[str, str], width: float) -> str:
-    """What stands over a panel of that width."""
+def _head(pair: Pair, named: Mapping[str, str], n_small: int, n_large: int) -> list[str]:
+    """What stands over a panel; `named`: the name of each group, then the numbers of networks."""
     small, large = pair.small["group"], pair.large["group"]
-    other = "another seed" if small == large else named[large]
-    return f"{labels.wrapped(named[small], width)}\n{labels.wrapped(f'in {other}', width)}"
+    if small == large:
+        return [named[small], "in another seed", f"n = {labels.count(n_small, 'network')}"]
+    return [named[small], f"in {named[large]}", f"n = {n_small} and {n_large} networks"]
 
 
 def _panel(ax: Axes, frame: pd.DataFrame, norm: mpl.colors.Normalize) -> None:

@@ -73,7 +73,7 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
         labels.failures(runs),
     ]
     data = pd.concat(frames.values(), ignore_index=True)
-    return Drawing(figure, data, " ".join(filter(None, text)))
+    return Drawing(figure, data, " ".join(filter(None, text)), len(shown))
 
 
 def _by_panel(

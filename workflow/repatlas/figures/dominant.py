@@ -194,7 +194,7 @@ def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         *notes,
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)), len(shown))
 
 
 def _removed(table: pd.DataFrame, run: str, criterion: str, removed: float) -> pd.DataFrame:

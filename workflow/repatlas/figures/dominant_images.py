@@ -60,7 +60,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         *notes,
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)), len(shown))
 
 
 def _draw_network(

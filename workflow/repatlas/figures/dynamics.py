@@ -81,14 +81,15 @@ def _by_layer(
     values = table.groupby(keys, sort=False)[quantity.column]
     mean = values.agg(n="count", value="mean").reset_index()
     data = mean[mean["group"].isin(shown["group"])]
+    n = table.loc[table["group"].isin(shown["group"]), "run"].nunique()
     data = cells.drop(columns="completed").merge(data, on="group")
     figure = _figure(shown, naming_axes(results, cells), data, quantity, settings)
     text = [
         f"{FIGURES[name].title}: {quantity.words}, on {probes(results, runs)}; "
         f"{labels.layer_words(settings['layers'])}, numbered from the input.",
         normalisation(results),
-        "Means over the networks of an architecture, whose number stands above each panel; the "
-        "last column is the final network.",
+        "Means over the networks of an architecture; the last column is the final network.",
+        f"n = {labels.count(n, 'network')}.",
         "Marks on the right edge: where a stage of the network begins.",
         "Hatched: undefined." if data["value"].isna().any() else "",
         choice.left_out(len(shown), len(cells)),

@@ -39,15 +39,15 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     naming = naming_axes(results, cells)
     networks = [_network(runs, cells.iloc[k]["group"], settings["seed"]) for k in shown]
     panels: dict[tuple[int, int], Panel] = {}
-    frames = []
+    frames, dropped = [], []
     for row, run in enumerate(networks):
         own = table[table["run"].astype(str) == run["run"]]
         for side in "ab":
             own = own[choice.of_layers(own, settings["layers"], side)]
         steps = own.drop_duplicates("step").sort_values("step")
-        for column, step in enumerate(
-            choice.evenly(steps["step"].tolist(), settings["max_columns"])
-        ):
+        kept = choice.evenly(steps["step"].tolist(), settings["max_columns"])
+        dropped += choice.thinned("step", steps["step"].tolist(), kept)
+        for column, step in enumerate(kept):
             frame = own[own["step"] == step].drop(columns=["run", "group", *results.design])
             frame = frame.astype({"reason": str}).reset_index(drop=True)
             at = blocks[(blocks["run"] == run["run"]) & (blocks["step"] == step)].iloc[0]
@@ -67,11 +67,12 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         normalisation(results),
         f"n = {labels.count(len(networks), 'network')}, {seeds}.",
         heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),
+        *dict.fromkeys(dropped),
         choice.left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
     figure = _figure(panels, norm, labels.layer_axis(settings["layers"]))
-    return Drawing(figure, data, " ".join(filter(None, text)))
+    return Drawing(figure, data, " ".join(filter(None, text)), len(networks))
 
 
 def _panel(frame: pd.DataFrame, at: pd.Series, block: bool) -> Panel:

@@ -52,7 +52,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         labels.failures(runs),
     ]
     names = choice.names(results, data.drop_duplicates("group"))
-    return Drawing(_figure(data, names, order), data, " ".join(filter(None, text)))
+    figure = _figure(data, names, order)
+    return Drawing(figure, data, " ".join(filter(None, text)), len(networks))
 
 
 def _span(data: pd.DataFrame) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from repatlas import labels
 from repatlas.files import whole_file, write_text
 
 SINGLE, DOUBLE = 3.5, 7.2  # widths of a column and of a page, inches
@@ -43,15 +44,18 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "repatlas",
 }
+_EDGE = 0.04  # from a text in a corner to the edges of the figure, inches
 _MARKERS = "os^Dv<>ph*"
 
 
 class Drawing(NamedTuple):
-    """A figure, exactly the data that it shows, and the caption that goes with it."""
+    """A figure, exactly the data that it shows, and the caption that goes with it. `networks`: how
+    many it shows, where its titles do not say so: `repatlas.figures.draw` then writes it on."""
 
     figure: Figure
     data: pd.DataFrame
     caption: str
+    networks: int | None = None
 
 
 class Sheet:
@@ -83,6 +87,14 @@ def ordered(n: int) -> list[tuple]:
 def markers(n: int) -> list[str]:
     """`n` markers, so that colour is never the only difference."""
     return [_MARKERS[k % len(_MARKERS)] for k in range(n)]
+
+
+def write_number(figure: Figure, networks: int) -> None:
+    """Write the number of networks small in the lower right corner."""
+    width, height = figure.get_size_inches()
+    text = f"n = {labels.count(networks, 'network')}"
+    look: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 6, "color": GREY}
+    figure.text(1 - _EDGE / width, _EDGE / height, text, **look)
 
 
 def save(drawing: Drawing, prefix: Path) -> None:

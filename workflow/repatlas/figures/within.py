@@ -79,7 +79,7 @@ def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Draw
         labels.failures(runs),
     ]
     figure = _figure(plan, panels, measure, norm, settings["layers"])
-    return Drawing(figure, data, " ".join(filter(None, text)))
+    return Drawing(figure, data, " ".join(filter(None, text)), len(drawn))
 
 
 def _title(cell: pd.Series, naming: list[str]) -> str:

@@ -70,7 +70,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         *notes,
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)))
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)), len(shown))
 
 
 def _panels(own: pd.DataFrame, metrics: pd.Series) -> list[tuple[str, Panel]]:
