@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from component_tables import share
 from dynamics_tables import STEPS, alike, pc1, to_final
 from repatlas.errors import DataError
 from repatlas.figures import draw
@@ -116,7 +117,7 @@ def test_networks_that_all_failed_give_no_figure(study_of):
 )
 def test_interventions_stand_beside_networks_without(axis, values, words, study_of):
     study = study_of(depths=(8, 14), widths=(1.0,), extra=(axis, values), across="none")
-    drawing = draw("interventions", study)
+    drawing = draw("interventions", study, {"pc1_share": False})
     axes = [ax for ax in drawing.figure.axes if ax.lines]
     assert len(axes) == 6, "three metrics for two depths"
     assert [ax.get_title(loc="left").split("\n")[0] for ax in axes[:2]] == ["depth 8", "depth 14"]
@@ -129,3 +130,19 @@ def test_interventions_stand_beside_networks_without(axis, values, words, study_
         for dot, chosen in zip(dots, (own[axis] == usual, own[axis] != usual), strict=True):
             np.testing.assert_allclose(sorted(dot.get_ydata()), own[chosen]["test_accuracy"])
     assert "n = 8 networks" in drawing.caption
+
+
+def test_interventions_show_the_share_that_the_penalty_acts_on(study_of):
+    settings = {"depths": (8,), "widths": (1.0,), "seeds": range(3), "across": "none"}
+    study = study_of(extra=("pc_penalty", (0.0, 1.0)), **settings)
+    drawing = draw("interventions", study)
+    (ax,) = [ax for ax in drawing.figure.axes if ax.get_ylabel().startswith("Largest share of PC1")]
+    last = 6  # of the ReLU layers; the logits have more
+    for dots in (line for line in ax.lines if line.get_marker() == "o"):
+        np.testing.assert_allclose(sorted(dots.get_ydata()), [share(last, s) for s in range(3)])
+    means = drawing.data[drawing.data["metric"].eq("pc1_share") & drawing.data["series"].eq("mean")]
+    np.testing.assert_allclose(means["value"], [share(last, 1)] * 2)
+    assert (means["low"] < means["value"]).all()
+    assert "PC1: the largest share" in drawing.caption
+    (study.folder / "tables" / "principal_components.csv").unlink()
+    assert "PC1" not in draw("interventions", load_study(study.folder)).caption

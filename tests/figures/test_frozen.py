@@ -41,6 +41,7 @@ def test_probes_are_drawn_along_the_blocks_before_and_after_each_connection(stud
     texts = [text.get_text() for text in key.get_texts()]
     assert texts == ["after the residual connection", "before it", "seed 0", "seed 1"]
     assert "n = 4 networks" in drawing.caption
+    assert "least difference between two shown is 1 percentage points" in drawing.caption
 
 
 def test_deletions_are_drawn_by_stage_from_the_end(study_of):

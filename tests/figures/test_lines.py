@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from repatlas.errors import DataError
 from repatlas.figures import draw, over_grid
 from repatlas.figures.lines import share_limits, spread
+from repatlas.figures.style import legible, ordered
 
 
 def panels(drawing):
@@ -52,14 +53,41 @@ def test_widths_are_colours_with_their_names(study):
     assert len(markers) == 2
 
 
-def test_a_line_that_ends_early_is_labelled_where_it_ends(study_of):
+@pytest.mark.parametrize("name", ["accuracy", "block_metrics"])
+def test_labels_stand_beside_the_panel_behind_the_marker_of_their_line(study_of, name):
+    """Also of a line that ends early, where a label would cover others."""
     study = study_of(depths=(8, 20), diverged=[(20, 2.0, 0), (20, 2.0, 1)])
-    (ax,) = panels(draw("accuracy", study))
-    early, late = sorted(ax.texts, key=lambda text: text.get_text(), reverse=True)
-    assert early.get_text() == "width 2"
-    mean = study.accuracy.query("depth == 8 and width == 2")["test_accuracy_mean"].iloc[0]
-    assert early.xy == (pytest.approx(8, abs=0.5), mean)
-    assert late.get_transform() == ax.transAxes
+    figure = draw(name, study).figure
+    figure.draw_without_rendering()
+    for ax in (ax for ax in figure.axes if ax.lines):
+        assert [text.get_text() for text in ax.texts] == ["width 1", "width 2"]
+        keys = [key for key in figure.artists if key.get_transform() == ax.transAxes]
+        means = [line for line in ax.lines if line.get_linestyle() == "-"]
+        assert [key.get_marker() for key in keys] == [line.get_marker() for line in means]
+        assert [key.get_color() for key in keys] == [line.get_color() for line in means]
+        for text, key in zip(ax.texts, keys, strict=True):
+            box, mark = text.get_window_extent(), key.get_window_extent()
+            assert box.x0 > mark.x1 > mark.x0 > ax.bbox.x1
+            assert box.y0 < mark.y0 < mark.y1 < box.y1
+
+
+def test_labels_are_dark_enough_to_read():
+    for colour in ordered(5):
+        made = legible(colour)
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in made]
+        assert 1.05 / (np.dot(linear, [0.2126, 0.7152, 0.0722]) + 0.05) >= 4.5
+    assert legible((0.0, 0.0, 0.5, 1.0)) == (0.0, 0.0, 0.5), "dark ones stay as they are"
+
+
+def test_a_mark_does_not_lie_on_the_edge_of_panels_that_share_their_limits():
+    narrow, wide = Figure().subplots(1, 2)
+    narrow.plot([0, 1], [95.7, 96.7])
+    wide.plot([0, 1], [97.6, 99.4])
+    share_limits([narrow, wide])
+    assert narrow.get_ylim() == wide.get_ylim()
+    np.testing.assert_allclose(narrow.get_ylim(), (95.7 - 0.05 * 3.7, 99.4 + 0.05 * 3.7))
+    share_limits([narrow, wide], 0)
+    np.testing.assert_allclose(narrow.get_ylim(), (0, 99.4 + 0.05 * 99.4))
 
 
 def test_a_third_axis_makes_panels(study_of):

@@ -19,6 +19,10 @@ FIGURE_SETTINGS: dict[str, tuple[type, str]] = {
         bool,
         "show similarity without the first component beside; by default where the study has it",
     ),
+    "pc1_share": (
+        bool,
+        "show the largest share of a first component too; by default where the study has it",
+    ),
     "max_rows": (int, "most rows of panels"),
     "max_columns": (int, "most columns of panels"),
     "max_groups": (int, "most architectures shown"),
@@ -206,7 +210,8 @@ FIGURES: dict[str, Figure] = {
     "interventions": Figure(
         "Block structure and accuracy with and without interventions in training",
         ("runs.csv", "block_metrics.csv", "block_summary.csv", "accuracy.csv"),
-        {"measure": None, "max_columns": 4},
+        {"measure": None, "pc1_share": None, "max_columns": 4},
+        optional={"pc1_share": ("principal_components", "principal_components.csv")},
     ),
     "layer_matching": Figure(
         "Layers that each measure finds again in a network of another seed",

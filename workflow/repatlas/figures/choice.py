@@ -9,7 +9,7 @@ import pandas as pd
 
 from repatlas import labels
 from repatlas.catalogue import chosen_measure
-from repatlas.errors import ConfigError, DataError
+from repatlas.errors import ConfigError, DataError, StoreError
 from repatlas.layers import Layer, select_present
 from repatlas.results import StudyResults
 
@@ -22,6 +22,18 @@ def measure_of(results: StudyResults, settings: Mapping[str, Any]) -> str:
     if settings["measure"]:
         return chosen_measure(settings["measure"], results.measures)
     return results.measures[0]
+
+
+def is_shown(results: StudyResults, given: bool | None, table: str) -> bool:
+    """Whether a figure shows an optional table: what is `given`, by default whether the study has
+    it."""
+    if given is not None:
+        return given
+    try:
+        results.table(table)
+    except StoreError:
+        return False
+    return True
 
 
 def select_runs(

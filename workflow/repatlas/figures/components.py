@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from repatlas import labels
 from repatlas.catalogue import FIGURES
-from repatlas.errors import DataError, StoreError
+from repatlas.errors import DataError
 from repatlas.figures import choice, heatmap, lines
 from repatlas.figures.heatmap import Grid, Panel
 from repatlas.figures.rows import Margins, Rows
@@ -53,7 +53,8 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
     runs = choice.select_runs(results, settings)
     runs = runs[runs["run"].isin(layers["run"])]
     shown, notes = networks(results, runs, settings["seed"], settings["max_rows"])
-    kinds = [kind for kind in _HEADS if kind != "cka_without_pc1" or _has_fourth(results, settings)]
+    fourth = choice.is_shown(results, settings["without_pc1"], "cka_without_pc1")
+    kinds = [kind for kind in _HEADS if kind != "cka_without_pc1" or fourth]
     frames = _by_panel(results, layers, shown, kinds)
     heads = list(choice.names(results, pd.DataFrame(shown)).values())
     figure, undefined = _first_component_figure(frames, heads, kinds)
@@ -231,16 +232,6 @@ def networks(
         raise DataError(f"No network to draw: none with seed {seed} completed.")
     kept = choice.evenly(found, most)
     return kept, list(filter(None, [choice.left_out(len(kept), len(found))]))
-
-
-def _has_fourth(results: StudyResults, settings: Mapping[str, Any]) -> bool:
-    if settings["without_pc1"] is None:
-        try:
-            results.table("cka_without_pc1")
-        except StoreError:
-            return False
-        return True
-    return settings["without_pc1"]
 
 
 def _pairs(

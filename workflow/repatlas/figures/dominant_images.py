@@ -18,7 +18,7 @@ from repatlas.figures.images import draw_image
 from repatlas.figures.style import DOUBLE, Drawing, Sheet
 from repatlas.results import StudyResults
 
-_LEFT, _TOP, _BOTTOM = 0.1, 0.06, 0.06  # inches
+_LEFT, _TOP, _BOTTOM = 0.1, 0.06, 0.12  # inches
 _GAP, _TEXT, _TITLE, _NETWORK_GAP = 0.06, 0.3, 0.2, 0.16
 _ROWS = 2  # of dominant examples
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from repatlas import labels
+from repatlas.analysis.statistics import spread
 from repatlas.catalogue import FIGURES, INTERVENTIONS, chosen_measure
 from repatlas.errors import DataError
 from repatlas.figures import choice, lines, over_grid
@@ -41,6 +42,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     known = list(results.block_metrics["measure"].unique())
     measure = chosen_measure(settings["measure"] or next(iter(known), ""), known)
     data, threshold = _data(results, runs, cells, measure)
+    if choice.is_shown(results, settings["pc1_share"], "principal_components"):
+        data = pd.concat([data, _pc1_shares(results, runs, cells)], ignore_index=True)
     data["condition"] = data["group"].map(names)
     data = pd.concat([over_grid.within(data, f) for f in facets], ignore_index=True)
     figure = _figure(data, facets, order, threshold)
@@ -48,6 +51,10 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         f"{FIGURES['interventions'].title}: size of the block structure by "
         f"{labels.measure(measure)} on {labels.probes(runs)}, and "
         "accuracy after the last epoch.",
+        "PC1: the largest share of a first principal component in the variance of a ReLU layer, "
+        "over all probe images at once."
+        if (data["metric"] == "pc1_share").any()
+        else "",
         over_grid.CAPTION,
         f"Dotted: mean of the networks with {_NONE}." if _NONE in order else "",
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
@@ -63,8 +70,10 @@ def _figure(
     titles = {
         "fraction_above": f"Share of ReLU layer\npairs above {threshold:g} (%)",
         "longest_run": "Longest run\n(ReLU layers)",
+        "pc1_share": "Largest share of PC1\nin a ReLU layer (%)",
         "test_accuracy": "Test accuracy (%)",
     }
+    titles = {metric: text for metric, text in titles.items() if metric in set(data["metric"])}
     figure, panels = lines.facets(len(titles), [f.title for f in facets], [])
     for row, (metric, title) in zip(panels, titles.items(), strict=True):
         for ax, facet in zip(row, facets, strict=True):
@@ -133,6 +142,20 @@ def _data(
     parts = [over_grid.tidy(table, summary, m, axes) for m in ("fraction_above", "longest_run")]
     parts.append(over_grid.tidy(done, accuracy, "test_accuracy", axes))
     return pd.concat(parts, ignore_index=True), float(table["threshold"].iloc[0])
+
+
+def _pc1_shares(results: StudyResults, runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The rows to plot of the largest share of a first component among a network's ReLU layers, on
+    which the penalty acts; none where no ReLU layer has one."""
+    table = results.table("principal_components")
+    table = table[(table["kind"] == "relu") & table["pc1_share"].notna()]
+    largest = table.groupby("run")["pc1_share"].max().reset_index()
+    own = runs[runs["status"] == "completed"].merge(largest, on="run")
+    axes = [axis for axis in results.design if axis != "seed"]
+    summary = spread(own, ["group"], ["pc1_share"]).rename(columns={"pc1_share_n": "n"})
+    return over_grid.tidy(
+        own, cells[["group", *axes]].merge(summary, on="group"), "pc1_share", axes
+    )
 
 
 def _draw(ax: Axes, data: pd.DataFrame, order: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ The form of figure 4 of Nguyen, Raghu & Kornblith (ICLR 2021).
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -92,9 +93,22 @@ def _caption(shown: frozen.Shown, data: pd.DataFrame, runs: pd.DataFrame) -> str
         f"own training images by {method}.",
         "Filled: the sum of branch and shortcut, before its ReLU; open: the batch normalisation at "
         "the end of the branch.",
+        _resolution(data),
         "Networks without residual connections: that batch normalisation, filled." if plain else "",
         f"n = {labels.count(len(shown.networks), 'network')}.",
         *shown.notes,
         labels.failures(runs),
     ]
     return " ".join(filter(None, text))
+
+
+def _resolution(data: pd.DataFrame) -> str:
+    """A sentence on the step in which accuracies come, as shares of a number of images."""
+    values = np.unique(data["accuracy"].round(7))
+    if len(values) < 2:
+        return ""
+    step = 100 * float(np.diff(values).min())
+    return (
+        "Accuracies come in steps of one image; the least difference between two shown is "
+        f"{step:.2g} percentage points."
+    )

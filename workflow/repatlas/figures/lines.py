@@ -1,31 +1,36 @@
 """Plots of lines in panels, with labels beside the lines' ends instead of a key."""
 
 from collections.abc import Collection, Sequence
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from repatlas.figures.style import DOUBLE, SINGLE, Sheet
+from repatlas.figures.style import DOUBLE, SINGLE, Sheet, legible
 
 _LEFT, _TOP, _BOTTOM, _LINE = 0.62, 0.08, 0.4, 0.115  # margins, inches
 _X_GAP, _Y_GAP = 0.28, 0.2
 _LETTER = 0.053  # width of a letter of a label, inches
 _LABEL_SIZE, _LABEL_HEIGHT = 6.5, 0.115  # points, inches
+_MARK = 0.1  # room of a label's marker, inches
 
 
 def facets(
-    rows: int, titles: Sequence[str], texts: Collection[str]
+    rows: int, titles: Sequence[str], texts: Collection[str], marked: bool = False
 ) -> tuple[Figure, list[list[Axes]]]:
     """A figure with rows of panels, one column a title (which may be empty or of several lines),
-    and room for the labels `texts` to the right of each panel."""
-    columns, room = len(titles), room_for(texts)
+    and room for the labels `texts` to the right of each panel, and for markers before them where
+    they are `marked`."""
+    columns, room = len(titles), room_for(texts) + marked * _MARK
     title_lines = max(len(title.splitlines()) for title in titles)
     top = _TOP + _LINE * (1 + title_lines) + 0.05
     width, height = (SINGLE, 1.9) if columns == 1 else (DOUBLE, 1.6)
     height = 1.35 if rows > 1 else height
-    inner = panel_width(columns, texts)
+    inner = panel_width(columns, texts) - marked * _MARK
     sheet = Sheet(width, top + rows * height + (rows - 1) * _Y_GAP + _BOTTOM)
     axes = [
         [
@@ -61,26 +66,38 @@ def percent(ax: Axes) -> None:
 def share_limits(axes: Sequence[Axes], bottom: float | None = None) -> None:
     """Give the panels of one row the same vertical limits, from `bottom` if it is given, and leave
     the axis its numbers at the first of them alone. A panel without data has no say."""
-    filled = [ax for ax in axes if np.isfinite(ax.dataLim.get_points()[:, 1]).all()] or axes
-    limits = [ax.get_ylim() for ax in filled]
-    low = min(low for low, _ in limits) if bottom is None else bottom
+    filled = [ax for ax in axes if np.isfinite(ax.dataLim.get_points()[:, 1]).all()]
+    spans = [y for ax in filled for y in ax.dataLim.intervaly]
+    spans += [] if bottom is None else [bottom]
     for ax in axes:
-        ax.set_ylim(low, max(high for _, high in limits))
+        # The margin is one of the whole axis, so that no mark lies on its edge.
+        ax.update_datalim([(0, y) for y in spans], updatex=False)
+        ax.autoscale_view(scalex=False)
+        if bottom is not None:
+            ax.set_ylim(bottom=bottom)
         ax.tick_params(labelleft=ax is axes[0])
 
 
-def label_ends(ax: Axes, ends: Sequence[tuple[float, str, tuple]]) -> None:
+def label_ends(
+    ax: Axes, ends: Sequence[tuple[float, str, tuple]], marks: Sequence[str] = ()
+) -> None:
     """Write labels to the right of `ax`, each as near to the height where its line ends as the
-    others allow. `ends` holds (value, text, colour); the axes' limits must be final."""
+    others allow, and with its marker before it where there are `marks`. `ends` holds (value, text,
+    colour); the axes' limits must be final."""
     assert isinstance(ax.figure, Figure)  # none of these figures has subfigures
     inches = ax.figure.get_figheight() * ax.get_position().height
     low, high = ax.transData.transform([(0, v) for v in ax.get_ylim()])[:, 1]
     heights = [(ax.transData.transform((0, v))[1] - low) / (high - low) for v, _, _ in ends]
     placed = spread(heights, _LABEL_HEIGHT / inches)
-    for (_, text, colour), height in zip(ends, placed, strict=True):
+    wide = ax.figure.get_figwidth() * ax.get_position().width
+    for (_, text, colour), height, mark in zip_longest(ends, placed, marks):
+        if mark:
+            place = [1 + (_MARK - 0.04) / wide], [height]
+            look: dict[str, Any] = {"marker": mark, "ms": 3, "color": colour, "ls": ""}
+            ax.figure.add_artist(Line2D(*place, transform=ax.transAxes, **look))
         ax.text(
-            *(1.02, height, text),
-            color=colour,
+            *(1.02 + (_MARK / wide if mark else 0), height, text),
+            color=legible(colour),
             transform=ax.transAxes,
             va="center",
             fontsize=_LABEL_SIZE,

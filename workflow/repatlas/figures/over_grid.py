@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from repatlas import labels
 from repatlas.figures import choice, lines
@@ -120,19 +119,19 @@ def positions(axis: str, values: Sequence[Any]) -> dict[Any, float]:
 
 def draw(
     ax: Axes, data: pd.DataFrame, roles: Roles, values: Sequence[Any], texts: Mapping[Any, str]
-) -> list[tuple]:
+) -> tuple[list[tuple], list[str]]:
     """Draw one metric of one facet. `data` as from :func:`tidy`; `values` are all values of x in
     the figure, `texts` all that have a colour, with their labels (see :func:`colour_texts`). Means
     are joined where x has an order.
 
-    Returns the ends of the lines that reach the last x, (value, text, colour), for
-    `lines.label_ends`; the others are labelled where they end.
+    Returns where the lines end, (value, text, colour), and their markers, for `lines.label_ends`.
     """
     at = positions(roles.x, values)
     span, joined = max(at.values()) - min(at.values()) or 1.0, is_ordered(values)
     # Without a line to follow, colours stand beside each other in the place of their value.
     step = 0.018 * span if joined else 0.5 / max(len(texts), 4)
-    ends = []
+    ends: list[tuple] = []
+    marks: list[str] = []
     style = zip(texts, ordered(len(texts)), markers(len(texts)), strict=True)
     for k, (level, colour, marker) in enumerate(style):
         own = data if level is None else data[data[roles.colour] == level]
@@ -143,25 +142,16 @@ def draw(
         look = {"color": colour, "marker": marker, "ls": "-" if joined else ""}
         _draw_colour(ax, own[own["series"] == "network"], means, roles.x, places, look)
         last = means[means["value"].notna()].tail(1)
-        if level is None or last.empty:
-            continue
-        where, value = last[roles.x].iloc[0], last["value"].iloc[0]
-        if where == max(values):
-            ends.append((value, texts[level], colour))
-        else:  # a label at the edge of the panel would be far from where the line ends
-            offset: dict[str, Any] = {
-                "xytext": (5, 0),
-                "textcoords": "offset points",
-                "va": "center",
-            }
-            text = ax.annotate(texts[level], (places[where], value), **offset, color=colour)
-            text.set_path_effects([withStroke(linewidth=2, foreground="white")])
+        if level is not None and len(last):
+            # The marker says which line is meant, also where that ends far from the panel's edge.
+            ends.append((last["value"].iloc[0], texts[level], colour))
+            marks.append(marker)
     if joined:  # the others are named by `name_places`, below all panels
         shown = _apart(at, span)
         ax.set_xticks([at[v] for v in shown], [labels.tick(roles.x, v) for v in shown])
     margin = 0.06 * span if joined else 0.5
     ax.set_xlim(min(at.values()) - margin, max(at.values()) + margin)
-    return ends
+    return ends, marks
 
 
 def dots(
@@ -236,7 +226,8 @@ def draw_rows(
     metrics and facets."""
     values = data[roles.x].unique()
     texts = colour_texts(data, roles)
-    figure, axes = lines.facets(len(metrics), [f.title for f in roles.facets], texts.values())
+    titles = [facet.title for facet in roles.facets]
+    figure, axes = lines.facets(len(metrics), titles, texts.values(), roles.colour is not None)
     for row, (metric, name) in zip(axes, metrics.items(), strict=True):
         ends = []
         for ax, facet in zip(row, roles.facets, strict=True):
@@ -250,7 +241,7 @@ def draw_rows(
         row[0].set_ylabel(name)
         lines.share_limits(row, bottom)
         for ax, own in zip(row, ends, strict=True):
-            lines.label_ends(ax, own)
+            lines.label_ends(ax, *own)
     if not is_ordered(values):
         name_places(figure, axes, [labels.tick(roles.x, v) for v in sorted(values)])
     return figure, axes

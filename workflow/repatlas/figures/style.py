@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.style
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -82,6 +83,21 @@ def ordered(n: int) -> list[tuple]:
     """`n` colours for ordered values, dark to light, told apart by every colour vision."""
     viridis = mpl.colormaps["viridis"]
     return [viridis(0.75 * k / max(n - 1, 1)) for k in range(n)]
+
+
+def legible(colour: tuple) -> tuple:
+    """`colour` (red, green, blue, ...), darkened as far as small text on white needs: to a contrast
+    of 4.5 to 1 (WCAG 2.1)."""
+    made = np.array(colour[:3])
+    while _contrast(made) < 4.5:
+        made = 0.97 * made
+    return tuple(made.tolist())
+
+
+def _contrast(colour: np.ndarray) -> float:
+    """Of a colour with white."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05))
 
 
 def markers(n: int) -> list[str]:
