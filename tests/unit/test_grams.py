@@ -21,7 +21,7 @@ from repatlas.grams import (
     u_centre,
     unpack,
 )
-from repatlas.rank_k import upper_product
+from repatlas.triangles import packed_upper, upper_product
 from threadpoolctl import threadpool_info, threadpool_limits
 
 
@@ -92,6 +92,7 @@ def test_blocks_of_features_add_up(mean, monkeypatch):
 @pytest.mark.parametrize("mean", [0, 0.5, 0.9, 1.1, 3])
 @pytest.mark.parametrize("told", [True, False])
 def test_means_are_taken_away_where_they_would_cost_digits(mean, told, monkeypatch):
+    monkeypatch.setattr(grams, "WIDE", 800)
     x = features(40, 800, mean)
     if not told:
         # The features that are asked beforehand say otherwise.
@@ -299,6 +300,19 @@ def test_rank_k_products_of_any_layout(n, p, dtype):
         assert found.dtype == dtype
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e4 * np.finfo(dtype).eps)
     np.testing.assert_allclose(upper_product(x[::-1]), np.triu(expected[::-1, ::-1].T), atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 70])
+def test_triangles_of_any_layout_are_packed(n, dtype):
+    g = features(n, n, dtype=dtype)
+    wider = np.ones((n, n + 5), dtype=dtype)
+    wider[:, 2 : n + 2] = g
+    expected = g[np.triu_indices(n, 1)]
+    for layout in (g, wider[:, 2 : n + 2], np.asfortranarray(g), np.repeat(g, 2, axis=0)[::2]):
+        found = packed_upper(layout)
+        assert found.dtype == dtype
+        assert (found == expected).all()
 
 
 def test_rank_k_products_let_other_threads_run():

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from repatlas.errors import DataError
-from repatlas.rank_k import upper_product
 from repatlas.threads import side_by_side
+from repatlas.triangles import packed_upper, upper_product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,6 +44,8 @@ CUDA_BLOCK = 1 << 24
 KEPT = 1024  # examples up to which the places of the upper triangle are remembered: 4 MB
 NEAR = 0.5  # share of the sum of squares up to which means cost U-centring no digits
 SAMPLE = 16  # features that are asked whether to centre at once
+WIDE = 2048  # features from which on asking them is cheap beside the product
+SAFE = 1e-20  # sums of float32 squares from this to its inverse have lost no digits
 ROUNDING = 4  # units of relative rounding within which a value counts as noise
 
 
@@ -78,8 +80,9 @@ _kept_upper = lru_cache(maxsize=8)(_make_upper)
 
 
 def pack(g: np.ndarray) -> np.ndarray:
-    """The strict upper triangle of the square matrix `g` (n, n), row by row: (n (n - 1) / 2,)."""
-    return np.take(np.ascontiguousarray(g).reshape(-1), _upper(len(g)))
+    """The strict upper triangle of the square matrix `g` (n, n), float32 or float64, row by row:
+    (n (n - 1) / 2,)."""
+    return packed_upper(g)
 
 
 def unpack(packed: np.ndarray, n: int) -> np.ndarray:
@@ -144,8 +147,10 @@ def gram_vector(
         upper -= shift
         upper -= shift[:, None]
         packed = pack(upper)
-        wide = packed.astype(np.float64)  # whose squares neither vanish nor overflow
-        if _is_noise(float(wide @ wide), float(diagonal.sum()), x.dtype):
+        square = float(packed @ packed)
+        if not SAFE < square < 1 / SAFE:  # its terms may have vanished or overflowed
+            square = float(np.square(packed, dtype=np.float64).sum())
+        if _is_noise(square, float(diagonal.sum()), x.dtype):
             packed[:] = 0
         return packed.astype(dtype or x.dtype, copy=False), diagonal - 2 * m
 
@@ -245,8 +250,8 @@ class _Summed(NamedTuple):
 def _host_gram(x: np.ndarray, rows: np.ndarray | None) -> _Summed:
     """K of `x` (examples, p) or of its `rows`, without the features' means where they are large."""
     _check_examples(len(x) if rows is None else len(rows))
-    # Large means are seen in a few features already, which saves the product.
-    if not _are_far(x, rows):
+    # Large means are seen in a few features already, which saves the product of many.
+    if x.shape[1] < WIDE or not _are_far(x, rows):
         plain = _summed(_plain_gram(x, rows))
         if not plain.is_far():
             return plain
