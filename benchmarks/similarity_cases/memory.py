@@ -13,7 +13,7 @@ def run(sizes: Sizes, rounds: int, threads: int) -> Outcome:
     """Peak memory of a read-out above that of the forward pass alone."""
     lines: list[Line] = []
     image, batch = sizes.image, sizes.batch
-    for (depth, width), numbers in ((sizes.deep, (1, 4, 12)), (sizes.broad, (1, 2, 4))):
+    for (depth, width), numbers in ((sizes.deep, (1, 3, 9)), (sizes.broad, (1, 2))):
         for batches in numbers:
             above, own = in_own_process(read_out, depth, width, image, batch, batches, False)
             lines.append(

@@ -43,6 +43,7 @@ STRETCH = 1 << 22  # float32 products of this many numbers are summed in float64
 CUDA_BLOCK = 1 << 24
 KEPT = 1024  # examples up to which the places of the upper triangle are remembered: 4 MB
 NEAR = 0.5  # share of the sum of squares up to which means cost U-centring no digits
+FAR = 10  # root mean squares of the deviations from which on means are taken away twice
 SAMPLE = 16  # features that are asked whether to centre at once
 WIDE = 2048  # features from which on asking them is cheap beside the product
 SAFE = 1e-20  # sums of float32 squares from this to its inverse have lost no digits
@@ -301,12 +302,14 @@ def _centred_gram(x: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
     for start in range(0, p, width):
         columns = _columns(x, rows, start, width)
         mean = (ones @ columns) / n
-        mean_square += float(mean @ mean)
+        square = float(mean @ mean)
+        mean_square += square
         block = buffer[: columns.size].reshape(columns.shape)
         np.subtract(columns, mean, out=block)
-        # The mean itself is rounded. U-centring removes what is left of it, but not the rounding of
-        # products with it.
-        block -= (ones @ block) / n
+        if not n * square <= FAR**2 * float(np.vdot(block, block)):
+            # The mean itself is rounded. U-centring removes what is left of it, but not the
+            # rounding of products with it.
+            block -= (ones @ block) / n
         gram += upper_product(block)
     if _is_constant(float(np.trace(gram)), n * mean_square, x.dtype):
         gram[:] = 0
