@@ -46,7 +46,7 @@ NEAR = 0.5  # share of the sum of squares up to which means cost U-centring no d
 FAR = 10  # root mean squares of the deviations from which on means are taken away twice
 SAMPLE = 16  # features that are asked whether to centre at once
 WIDE = 2048  # features from which on asking them is cheap beside the product
-SAFE = 1e-20  # sums of float32 squares from this to its inverse have lost no digits
+SAFE_NORMS = (1e-20, 1e30)  # squared norms between which float32 products stay in range
 ROUNDING = 4  # units of relative rounding within which a value counts as noise
 
 
@@ -149,7 +149,7 @@ def gram_vector(
         upper -= shift[:, None]
         packed = pack(upper)
         square = float(packed @ packed)
-        if not SAFE < square < 1 / SAFE:  # its terms may have vanished or overflowed
+        if not SAFE_NORMS[0] < square < SAFE_NORMS[1]:  # its terms may have vanished or overflowed
             square = float(np.square(packed, dtype=np.float64).sum())
         if _is_noise(square, float(diagonal.sum()), x.dtype):
             packed[:] = 0
@@ -268,8 +268,8 @@ def _summed(upper: np.ndarray) -> _Summed:
 
 def _are_far(x: np.ndarray, rows: np.ndarray | None) -> bool:
     """:meth:`_Summed.is_far` of some features of `x`, spread over all."""
-    some = x[:, :: max(1, x.shape[1] // SAMPLE)].astype(np.float64)
-    some = some if rows is None else some[rows]
+    some = x[:, :: max(1, x.shape[1] // SAMPLE)]
+    some = (some if rows is None else some[rows]).astype(np.float64)
     mean = some.mean(axis=0)
     return not len(some) * float(mean @ mean) <= NEAR * float(np.vdot(some, some))
 

@@ -50,8 +50,8 @@ def manifest_path(store: Path) -> Path:
 class StoreWriter:
     """Common part of the two writers: a fresh group, and a manifest at the end.
 
-    `about` is what identifies the content: run, probe hash (and that of its images
-    in any order, `probe_members`, which lets a mismatch be told), batch size, passes, taps.
+    `about` is what identifies the content: run, probe hash (and `probe_members`, that of its images
+    in any order, which tells other images from another order), batch size, passes, taps.
     """
 
     kind = ""

@@ -10,7 +10,7 @@ from repatlas.errors import ConfigError, DataError
 from repatlas.grams import MIN_EXAMPLES, gram_vectors
 from repatlas.similarity.inputs import Layers, as_matrix, shared_examples
 from repatlas.similarity.measure import Invariance as Inv
-from repatlas.similarity.measure import Measure, choice, measure
+from repatlas.similarity.measure import Measure, choice, is_whole, measure
 from repatlas.similarity.minibatch import Block, Weighting, explain, minibatch_cka
 from repatlas.similarity.scores import Scores
 from repatlas.stores import ActivationStore, GramStore
@@ -156,19 +156,13 @@ def _settings(
     size = BATCH_SIZE if batch_size is None else batch_size
     turns = 1 if passes is None else passes
     for name, value, least in (("batch_size", size, MIN_EXAMPLES), ("passes", turns, 1)):
-        if not _is_whole(value) or value < least:
+        if not is_whole(value) or value < least:
             raise ConfigError(f"{name} is {value!r}; a whole number from {least} is expected.")
     if seed is None and turns > 1:
         raise ConfigError(f"{turns} passes in the same order repeat the first: give a seed.")
-    if seed is not None and (
-        isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0
-    ):
+    if seed is not None and (not is_whole(seed) or seed < 0):
         raise ConfigError(f"seed is {seed!r}; a whole number from 0, or None, is expected.")
     return min(int(size), n), int(turns), seed
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _described(source: Any) -> str:

@@ -167,6 +167,11 @@ def choice(option: str, value: Any, accepted: tuple[str, ...]) -> None:
         raise ConfigError(f"{option} is {value!r}; accepted are {known}.")
 
 
+def is_whole(value: Any) -> bool:
+    """Whether an option's value is a whole number, Python's or NumPy's; truth values are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def between(option: str, value: Any, low: float, high: float = float("inf")) -> None:
     """ConfigError unless the value of `option` is a number with low < value <= high."""
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

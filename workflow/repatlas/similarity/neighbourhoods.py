@@ -10,7 +10,7 @@ from repatlas.grams import pack
 from repatlas.similarity.forms import compare_forms, of_centred
 from repatlas.similarity.inputs import ROUNDING, Centred, Layers, centre, shared_examples
 from repatlas.similarity.measure import Invariance as Inv
-from repatlas.similarity.measure import Measure, choice, measure
+from repatlas.similarity.measure import Measure, choice, is_whole, measure
 from repatlas.similarity.profiles import Centring, Distances, sums
 from repatlas.similarity.scores import DEAD, Scores, ratio, reasons
 
@@ -62,7 +62,7 @@ def knn_jaccard(a: Layers, b: Layers | None, k: int = 10, metric: str = "cosine"
     """
     choice("metric", metric, ("cosine", "euclidean"))
     n = shared_examples(a, b)
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= n - 2:
+    if not is_whole(k) or not 1 <= k <= n - 2:
         raise ConfigError(
             f"k is {k!r}; a whole number from 1 to {n - 2} is expected, the examples less two."
         )

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repatlas.grams import batch_of
+from repatlas.grams import SAFE_NORMS, batch_of
 
 STRETCH = 4096  # see Tile
 SMALL = 1_000_000  # multiply-adds up to which OpenBLAS multiplies without packing the factors first
 SHORT = 512  # entries that a product must have to be worth a call of its own
 CACHED = 4 << 20  # bytes that are still in the processor's cache after they were read
 DENSE = 0.5  # share of wanted entries from which on one product of a whole tile is cheaper
-SAFE_NORMS = (1e-20, 1e30)  # squared norms between which float32 products stay in range
 
 Index = slice | np.ndarray
 Layers = tuple[int, ...]
