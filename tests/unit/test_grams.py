@@ -96,8 +96,8 @@ def test_means_are_taken_away_where_they_would_cost_digits(mean, told, monkeypat
     x = features(40, 800, mean)
     if not told:
         # The features that are asked beforehand say otherwise.
-        asked = slice(None, None, 800 // grams.SAMPLE)
-        x[:, asked] = features(40, len(range(800)[asked]), 0 if mean > 1 else 50, seed=1)
+        asked = np.unique(grams._asked(800))
+        x[:, asked] = features(40, len(asked), 0 if mean > 1 else 50, seed=1)
         if mean <= 1:
             x[:, asked] /= 1000
     centred = []
@@ -115,6 +115,15 @@ def test_means_are_taken_away_where_they_would_cost_digits(mean, told, monkeypat
     np.testing.assert_allclose(packed, pack(exact_u_centred(x)), rtol=0, atol=atol)
     hkh = doubly_centred(packed, diagonal)
     np.testing.assert_allclose(hkh, exact_gram(x), rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("channels", [16, 64, 160, 640])
+def test_features_of_many_channels_are_asked_for_their_means(channels):
+    positions = 64
+    asked = grams._asked(channels * positions)
+    # Channels that come one after the other in memory, and positions.
+    assert len(set(asked % channels)) >= min(channels, grams.ASKED) * 0.6
+    assert len(set(asked // channels)) >= grams.ASKED / 2
 
 
 def test_inner_products_are_the_unbiased_hsic():

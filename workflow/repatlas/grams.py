@@ -44,7 +44,7 @@ CUDA_BLOCK = 1 << 24
 KEPT = 1024  # examples up to which the places of the upper triangle are remembered: 4 MB
 NEAR = 0.5  # share of the sum of squares up to which means cost U-centring no digits
 FAR = 10  # root mean squares of the deviations from which on means are taken away twice
-SAMPLE = 16  # features that are asked whether to centre at once
+ASKED = 32  # features that are asked whether to centre at once
 WIDE = 2048  # features from which on asking them is cheap beside the product
 SAFE_NORMS = (1e-20, 1e30)  # squared norms between which float32 products stay in range
 ROUNDING = 4  # units of relative rounding within which a value counts as noise
@@ -268,10 +268,17 @@ def _summed(upper: np.ndarray) -> _Summed:
 
 def _are_far(x: np.ndarray, rows: np.ndarray | None) -> bool:
     """:meth:`_Summed.is_far` of some features of `x`, spread over all."""
-    some = x[:, :: max(1, x.shape[1] // SAMPLE)]
+    some = x[:, _asked(x.shape[1])]
     some = (some if rows is None else some[rows]).astype(np.float64)
     mean = some.mean(axis=0)
     return not len(some) * float(mean @ mean) <= NEAR * float(np.vdot(some, some))
+
+
+def _asked(p: int) -> np.ndarray:
+    """Which of `p` features to ask for all: spread over them, but not at equal steps, which would
+    find one channel of a map at each of its positions."""
+    golden = (5**0.5 - 1) / 2
+    return (p * (np.arange(ASKED) * golden % 1)).astype(int)
 
 
 def _plain_gram(x: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
@@ -306,11 +313,13 @@ def _centred_gram(x: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
         mean_square += square
         block = buffer[: columns.size].reshape(columns.shape)
         np.subtract(columns, mean, out=block)
-        if not n * square <= FAR**2 * float(np.vdot(block, block)):
+        product = upper_product(block)
+        if not n * square <= FAR**2 * float(product.trace()):
             # The mean itself is rounded. U-centring removes what is left of it, but not the
             # rounding of products with it.
             block -= (ones @ block) / n
-        gram += upper_product(block)
+            product = upper_product(block)
+        gram += product
     if _is_constant(float(np.trace(gram)), n * mean_square, x.dtype):
         gram[:] = 0
     return gram
