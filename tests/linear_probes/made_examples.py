@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from repatlas.frozen.examples import Examples
+from repatlas.data.selection import Examples
 from repatlas.frozen.features import flattened
 from repatlas.models.taps import tapped
 from repatlas.training.batches import as_input

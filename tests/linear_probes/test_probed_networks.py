@@ -10,8 +10,8 @@ from repatlas.analysis.design import Grid
 from repatlas.analysis.linear_probes import probe_summary, probe_table
 from repatlas.analysis.writing import write_checked_csv
 from repatlas.data.dataset import Dataset
+from repatlas.data.selection import evaluation_examples, training_examples
 from repatlas.frozen.closed_form import ridge_probes
-from repatlas.frozen.examples import evaluation_examples, training_examples
 from repatlas.frozen.linear_probes import COLUMNS, no_probes, probe_network, probed_layers
 from repatlas.frozen.sgd import sgd_probes
 from repatlas.layers import layers_of

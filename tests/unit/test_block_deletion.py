@@ -9,9 +9,9 @@ import torch
 from repatlas.analysis.block_deletion import deletion_summary, deletion_table
 from repatlas.analysis.design import Grid
 from repatlas.analysis.writing import write_checked_csv
+from repatlas.data.selection import Examples
 from repatlas.frozen import block_deletion
 from repatlas.frozen.block_deletion import COLUMNS, delete_blocks, deletions, no_deletions
-from repatlas.frozen.examples import Examples
 from repatlas.models.deletion import without_branches
 from repatlas.models.registry import build
 from repatlas.training.batches import as_input

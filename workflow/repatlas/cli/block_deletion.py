@@ -8,9 +8,9 @@ import pandas as pd
 from repatlas.activations.trained import load_network
 from repatlas.analysis.writing import write_checked_csv
 from repatlas.data.dataset import load
+from repatlas.data.selection import evaluation_examples
 from repatlas.durations import Progress
 from repatlas.frozen.block_deletion import COLUMNS, delete_blocks, deletions, no_deletions
-from repatlas.frozen.examples import evaluation_examples
 from repatlas.run_record import read_run
 from repatlas.training.device import choose
 

@@ -1,10 +1,44 @@
-"""Which training examples a network sees, and with which labels."""
+"""Which examples a network learns from, with which labels, and which it is tested on."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from repatlas.data.dataset import Dataset
 from repatlas.data.order import random_bits
 from repatlas.errors import ConfigError, DataError
+
+
+class Examples(NamedTuple):
+    """images: uint8 (n, C, H, W); labels: int64 (n,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def training_examples(spec: Mapping[str, Any], dataset: Dataset) -> Examples:
+    """What the network of `spec` learns from: its fraction of the training images in the stratified
+    order (every prefix is class-balanced), with the labels that it is given."""
+    data = spec["data"]
+    chosen = subset(dataset, data["fraction"])
+    labels = randomise_labels(
+        np.asarray(dataset.train_labels)[chosen],
+        data.get("random_labels", 0),
+        len(dataset.classes),
+        data.get("label_seed", 0),
+    )
+    return Examples(np.asarray(dataset.train_images[chosen]), labels)
+
+
+def evaluation_examples(spec: Mapping[str, Any], dataset: Dataset) -> Examples:
+    """What the accuracy of the network of `spec` is of: the test set, or training images outside
+    its fraction where the spec says `held_out`."""
+    data = spec["data"]
+    if data["evaluate_on"] == "held_out":
+        chosen = held_out(dataset, data["fraction"])
+        return Examples(dataset.train_images[chosen], dataset.train_labels[chosen])
+    return Examples(dataset.test_images, dataset.test_labels)
 
 
 def subset(dataset: Dataset, fraction: float) -> np.ndarray:

@@ -134,7 +134,12 @@ def _head(pair: Pair, named: Mapping[str, str], n_small: int, n_large: int) -> l
     small, large = pair.small["group"], pair.large["group"]
     if small == large:
         return [named[small], "in another seed", f"n = {labels.count(n_small, 'network')}"]
-    return [named[small], f"in {named[large]}", f"n = {n_small} and {n_large} networks"]
+    count = (
+        f"{labels.count(n_small, 'network')} each"
+        if n_small == n_large
+        else f"{n_small} and {n_large} networks"
+    )
+    return [named[small], f"in {named[large]}", f"n = {count}"]
 
 
 def _panel(ax: Axes, frame: pd.DataFrame, norm: mpl.colors.Normalize) -> None:

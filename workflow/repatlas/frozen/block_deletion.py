@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repatlas.frozen.examples import Examples
+from repatlas.data.selection import Examples
+from repatlas.frozen.examples import batches
 from repatlas.layers import layers_of
 from repatlas.models.deletion import without_branches
+from repatlas.training.batches import as_input
 from repatlas.training.evaluate import BATCH, score
 
 COLUMNS = [
@@ -82,7 +84,7 @@ def delete_blocks(
     # Made at once: small arrays kept between the large ones of each batch would fragment the heap.
     logits = {names: np.empty((len(test.labels), classes), np.float32) for names in different}
     with torch.inference_mode():
-        for place, images in test.batches(device, size):
+        for place, images in batches(test, device, size):
             entering: dict[str, Tensor] = {}
             x = images
             for step in steps:
@@ -134,7 +136,7 @@ def _sizes(
     number of logits."""
     bytes_each = 0
     with torch.inference_mode():
-        (_, x), *_ = test._replace(images=test.images[:1], labels=test.labels[:1]).batches(device)
+        x = as_input(test.images[:1], device)
         for step in steps:
             if step in starts:
                 bytes_each += x.numel() * x.element_size()

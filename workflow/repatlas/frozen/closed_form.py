@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from repatlas.frozen.examples import Examples
+from repatlas.data.selection import Examples
 from repatlas.frozen.features import feature_counts, stream
 from repatlas.frozen.ridge import (
     SHARES,

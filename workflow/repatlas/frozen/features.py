@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repatlas.frozen.examples import Examples
+from repatlas.data.selection import Examples
+from repatlas.frozen.examples import batches
 from repatlas.models.taps import tapped
 
 
@@ -46,7 +47,7 @@ def stream(
     counts `layers`, `place` is the batch's slice of the examples, features are (batch, features) on
     `device`. The network is in evaluation mode."""
     with torch.inference_mode():
-        for place, images in examples.batches(device):
+        for place, images in batches(examples, device):
 
             def on_output(index: int, output: Tensor, place: slice = place) -> None:
                 receive(index, place, flattened(output, pool))

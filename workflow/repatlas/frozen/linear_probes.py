@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from repatlas.data.dataset import Dataset
+from repatlas.data.selection import evaluation_examples, training_examples
 from repatlas.frozen.closed_form import ridge_probes
-from repatlas.frozen.examples import evaluation_examples, training_examples
 from repatlas.frozen.sgd import sgd_probes
 from repatlas.layers import layers_of
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from repatlas.frozen.examples import Examples
+from repatlas.data.selection import Examples
 from repatlas.frozen.features import feature_counts, flattened, stream
 from repatlas.models.layers import TRUNCATED_STD
 from repatlas.models.taps import tapped

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from repatlas.data.dataset import Dataset
-from repatlas.data.selection import held_out
+from repatlas.data.selection import evaluation_examples
 from repatlas.models.registry import build
 from repatlas.models.saved import load_saved
 from repatlas.run_record import write_status
@@ -27,10 +27,7 @@ def take(
     network = build(spec["model"], dataset.shape, len(dataset.classes), None)
     load_saved(network, weights, architecture)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images, labels = dataset.test_images, dataset.test_labels
-    if spec["data"]["evaluate_on"] == "held_out":
-        chosen = held_out(dataset, spec["data"]["fraction"])
-        images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
+    images, labels = evaluation_examples(spec, dataset)
     values = logits(network, images, device)
     loss, accuracy = score(values, labels)
     ok = bool(np.isfinite(values).all())

@@ -20,7 +20,7 @@ import torch
 from torch.nn import functional
 
 from repatlas.data.dataset import Dataset
-from repatlas.data.selection import held_out, randomise_labels, subset
+from repatlas.data.selection import evaluation_examples, training_examples
 from repatlas.errors import DataError
 from repatlas.models.registry import build
 from repatlas.run_record import is_made, read_status, write_status
@@ -56,16 +56,9 @@ class Training:
         self, spec: Mapping, dataset: Dataset, device: torch.device, scratch: Path | None = None
     ):
         self.spec, self.settings, self.device = spec, spec["training"], device
-        data = spec["data"]
-        chosen = subset(dataset, data["fraction"])
-        labels = randomise_labels(
-            np.asarray(dataset.train_labels)[chosen],
-            data.get("random_labels", 0),
-            len(dataset.classes),
-            data.get("label_seed", 0),
-        )
+        images, labels = training_examples(spec, dataset)
         self.batches = TrainingBatches(
-            np.asarray(dataset.train_images[chosen]),
+            images,
             labels,
             self.settings["batch_size"],
             self.settings["crop_padding"],
@@ -79,7 +72,7 @@ class Training:
                 f"batch_size is {self.settings['batch_size']}, but the training set holds only "
                 f"{len(labels)} examples. Choose a batch size of at most {len(labels)}."
             )
-        self.test_images, self.test_labels = self._evaluation_set(dataset, data)
+        self.test_images, self.test_labels = evaluation_examples(spec, dataset)
         # torch's own annotations leave out this overload of `to`.
         self.network = build(
             spec["model"],
@@ -97,13 +90,6 @@ class Training:
         self.epoch = 0
         self.curve: list[dict] = []
         self.reason: str | None = None
-
-    @staticmethod
-    def _evaluation_set(dataset: Dataset, data: Mapping) -> tuple[np.ndarray, np.ndarray]:
-        if data["evaluate_on"] == "held_out":
-            chosen = held_out(dataset, data["fraction"])
-            return dataset.train_images[chosen], dataset.train_labels[chosen]
-        return dataset.test_images, dataset.test_labels
 
     def _penalty(self) -> PrincipalComponentPenalty | None:
         strength = self.settings.get("pc_penalty")
