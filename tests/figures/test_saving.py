@@ -75,8 +75,23 @@ def test_no_figure_is_larger_than_a_page(study, name):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_texts_lie_inside_the_figure_and_do_not_touch(study, name):
+    check_texts(study, name)
+
+
+def test_texts_beside_long_names_do_not_touch_either(study_of):
+    study = study_of(depths=(8,), widths=(1.0,))
+    path = study.folder / "tables" / "layer_matching.csv"
+    longest = "svcca(threshold_on=singular_values)"
+    pd.read_csv(path).replace({"measure": {"svcca": longest}}).to_csv(path, index=False)
+    assert longest in path.read_text()
+    check_texts(study, "layer_matching")
+
+
+def check_texts(study, name):
+    """All texts of a figure lie inside it, none on another."""
     with style():
-        figure = draw(name, study).figure
+        drawing = draw(name, study)
+        figure = drawing.figure
         figure.draw_without_rendering()
         boxes = [(t.get_text(), t.get_window_extent()) for t in texts_of(figure)]
     width, height = figure.bbox.width, figure.bbox.height

@@ -20,7 +20,7 @@ COUNTS = {
     "studies/layer-matching.yaml": ("layer-matching", 10, 2),
     "studies/layer-matching-cifar10.yaml": ("layer-matching-cifar10", 5, 1),
     "studies/cifar10-sixteenth.yaml": ("cifar10-sixteenth", 3, 3),
-    "studies/cifar10-candidates.yaml": ("cifar10-candidates", 6, 6),
+    "studies/cifar10-candidates.yaml": ("cifar10-candidates", 7, 7),
     "studies/cifar10-sixteenth-paper.yaml": ("cifar10-sixteenth-paper", 120, 12),
     "studies/cifar10-paper.yaml": ("cifar10-paper", 480, 48),
     "studies/cifar10-no-residual.yaml": ("cifar10-no-residual", 50, 5),

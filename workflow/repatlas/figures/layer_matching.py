@@ -45,6 +45,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     text = [
         f"{FIGURES['layer_matching'].title}, over {_span(data)} of networks of each architecture "
         f"and {sizes} layers, on {labels.probes(networks)}.",
+        "Found: the most similar layer of the other network is the same layer.",
         "Measures that are not symmetric are symmetrised. Bars: standard deviation over pairs; "
         "dotted: chance.",
         f"n = {labels.count(len(networks), 'network')}.",
@@ -90,7 +91,7 @@ def _figure(data: pd.DataFrame, groups: Mapping[str, str], order: Sequence[str])
         ax.axvline(100 * part["chance"].iloc[0], color=colour, linewidth=0.6, linestyle=":")
     ax.set_yticks(range(len(order)), [labels.measure(name) for name in order])
     ax.set(xlim=(-2, 102), ylim=(-0.5, len(order) - 0.5))
-    ax.set(xlabel="Layers whose best match in another seed\nis the same layer (%)")
+    ax.set(xlabel="Layers found in another seed (%)")
     ax.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.5)
     if len(groups) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
