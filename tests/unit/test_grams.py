@@ -264,6 +264,26 @@ def test_the_device_path_agrees_with_the_host(mean, monkeypatch):
     np.testing.assert_allclose(exact, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
+def test_what_is_made_on_a_device_comes_over_in_its_layers_place(monkeypatch):
+    torch = pytest.importorskip("torch")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    layers = [features(12, p, seed=p) for p in (30, 40, 50)]
+    with monkeypatch.context() as patched:
+        patched.setattr(grams, "_is_cuda", grams._is_torch)
+        made = grams.BatchGrams(3, 12)
+        for _ in range(2):  # one batch after another
+            for index in (2, 0, 1):  # in the order of the forward pass
+                made.add(index, torch.from_numpy(layers[index]).to(device))
+            made.fetch()
+    for index, x in enumerate(layers):
+        packed, diagonal = gram_vector(x)
+        np.testing.assert_allclose(made.packed[index], packed, atol=1e-4 * np.abs(packed).max())
+        np.testing.assert_allclose(made.diagonals[index], diagonal, rtol=1e-5)
+    whole = grams.BatchGrams(1, 12)
+    whole.add(0, layers[0])
+    assert (whole.packed[0] == gram_vector(layers[0])[0]).all(), "on the CPU nothing is left over"
+
+
 def test_the_device_path_knows_constant_and_broken_layers():
     assert not device_vector(np.full((50, 9), 0.1, dtype=np.float32))[0].any()
     x = features(8, 5)

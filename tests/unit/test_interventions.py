@@ -218,8 +218,10 @@ def test_draws_in_a_given_order_are_torchvisions_operations_in_that_order(photos
 
     generator = torch.Generator().manual_seed(4)
     draws = colour.draw(12, 1.0, generator)
-    ours = colour.jitter(photos, draws)
-    assert ours.is_contiguous(memory_format=torch.channels_last)
+    jitter = colour.Jitter(draws, 5, torch.device("cpu"))
+    parts = [jitter(photos[5 * k : 5 * k + 5], k) for k in range(3)]
+    assert all(part.is_contiguous(memory_format=torch.channels_last) for part in parts)
+    ours = torch.cat(parts)
     assert 0 <= ours.min() <= ours.max() <= 1
     names = ["brightness", "contrast", "saturation", "hue"]
     for k, image in enumerate(photos):
@@ -257,7 +259,7 @@ def test_jittered_images_are_distributed_as_torchvisions():
     image = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(7))
     n = 1500
     draws = colour.draw(n, 1.0, torch.Generator().manual_seed(1))
-    ours = colour.jitter(image.expand(n, -1, -1, -1), draws)
+    ours = colour.Jitter(draws, n, torch.device("cpu"))(image.expand(n, -1, -1, -1), 0)
     transform = v2.Compose(
         [
             v2.RandomApply([v2.ColorJitter(0.8, 0.8, 0.8, 0.2)], p=0.8),
@@ -278,6 +280,29 @@ def test_jittered_images_are_distributed_as_torchvisions():
 def batches(jitter, channels=3):
     images = np.random.default_rng(0).integers(0, 256, (40, channels, 8, 8), dtype=np.uint8)
     return TrainingBatches(images, np.arange(40), 20, 1, True, 5, CPU, jitter)
+
+
+def test_no_batch_of_an_epoch_waits_for_the_host():
+    """What a GPU would have to answer before the next kernel: sizes of selections, single numbers,
+    and data from the host. All of it is asked for before the first batch."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            seen.append(function.overloadpacket.__name__)
+            return function(*args, **(kwargs or {}))
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (64, 3, 8, 8), dtype=np.uint8)
+    batches = TrainingBatches(images, np.arange(64), 16, 1, True, 0, CPU, colour_jitter=1)
+    epoch = batches.epoch(0)
+    next(epoch)
+    with Watch():
+        assert sum(len(labels) for _, labels in epoch) == 48
+    assert "index_put_" in seen, "colours were changed"
+    assert not {"nonzero", "_local_scalar_dense", "lift_fresh", "bincount", "sort"} & set(seen)
 
 
 def test_jitter_comes_after_the_same_crops_and_flips():

@@ -15,6 +15,7 @@ from repatlas.training import loop
 from repatlas.training.batches import TrainingBatches, as_input
 from repatlas.training.checkpoint import load as load_checkpoint
 from repatlas.training.device import choose
+from repatlas.training.evaluate import logits
 from repatlas.training.optimiser import Optimiser, learning_rate
 from torch import nn
 
@@ -107,6 +108,44 @@ def test_test_images_are_only_scaled():
     np.testing.assert_array_equal(
         as_input(images, torch.device("cpu")).numpy(), images.astype(np.float32) / 255
     )
+
+
+def test_evaluation_is_in_full_float32_and_leaves_the_settings_alone():
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    seen = []
+
+    class Watched(nn.Module):
+        def forward(self, images):
+            seen.append((products.allow_tf32, convolutions.allow_tf32))
+            return images.flatten(1)
+
+    device = choose("cpu", 1, "tf32")
+    try:
+        images = np.full((3, 1, 2, 2), 51, dtype=np.uint8)
+        values = logits(Watched(), images, device)
+        assert (logits(Watched(), torch.from_numpy(images), device) == values).all()
+        assert seen == [(False, False)] * 2
+        assert (products.allow_tf32, convolutions.allow_tf32) == (True, True)
+    finally:
+        choose("cpu", 1)
+    assert (products.allow_tf32, convolutions.allow_tf32) == (False, False)
+    np.testing.assert_array_equal(values, np.full((3, 4), np.float32(51) / 255))
+
+
+def test_the_last_evaluation_is_the_record_and_made_once(run, digits, monkeypatch):
+    calls = []
+
+    def counted(*arguments):
+        calls.append(1)
+        return logits(*arguments)
+
+    monkeypatch.setattr(loop, "logits", counted)
+    spec = digits_spec()
+    status, folder = run("once", spec)
+    training = spec["training"]
+    assert len(calls) == -(-training["epochs"] // training["evaluate_every"])
+    recorded = np.load(folder / "test_logits.npy")
+    assert status["test_accuracy"] == (recorded.argmax(1) == load(digits).test_labels).mean()
 
 
 @pytest.fixture

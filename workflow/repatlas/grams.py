@@ -168,7 +168,36 @@ def gram_vectors(
     return _stacked([packed for packed, _ in made]), _stacked([d for _, d in made])
 
 
-def on_host(values: Any) -> np.ndarray:
+class BatchGrams:
+    """The Gram matrices of a batch's `layers`, of `n` examples each, as they are made one by one.
+
+    packed: (layers, n (n - 1) / 2) float32; diagonals: (layers, n) float64, both in host memory and
+    whole after :meth:`fetch`.
+    """
+
+    def __init__(self, layers: int, n: int):
+        self.packed = np.empty((layers, pairs(n)), np.float32)
+        self.diagonals = np.empty((layers, n))
+        self._on_device: dict[int, tuple[Any, Any]] = {}
+
+    def add(self, layer: int, x: Any) -> None:
+        """That of `x` (n, ...), the activations of that layer, made where they lie."""
+        packed, diagonal = gram_vector(x)
+        if _is_torch(packed):
+            self._on_device[layer] = packed, diagonal
+        else:
+            self.packed[layer], self.diagonals[layer] = packed, diagonal
+
+    def fetch(self) -> None:
+        """Bring over what lies on a GPU, all at once: it waits for the host once a batch."""
+        if self._on_device:
+            layers, made = list(self._on_device), self._on_device.values()
+            self.packed[layers] = _stacked([packed for packed, _ in made])
+            self.diagonals[layers] = _stacked([diagonal for _, diagonal in made])
+            self._on_device = {}
+
+
+def _on_host(values: Any) -> np.ndarray:
     """A NumPy or torch array, which may lie on a GPU, as a NumPy array."""
     return values.cpu().numpy() if hasattr(values, "is_cuda") else values
 
@@ -179,7 +208,7 @@ def _stacked(rows: list[Any]) -> np.ndarray:
         import torch
 
         return torch.stack(rows).cpu().numpy()
-    return np.stack([on_host(row) for row in rows])
+    return np.stack([_on_host(row) for row in rows])
 
 
 def _is_noise(half_square: Any, trace: Any, dtype: Any) -> Any:

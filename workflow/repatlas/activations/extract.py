@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from repatlas.data.order import pass_order
 from repatlas.data.probe import Probe
-from repatlas.grams import gram_vector, on_host, pairs
+from repatlas.grams import BatchGrams
 from repatlas.layers import BROKEN, CONSTANT, Layer
 from repatlas.models.taps import tapped
 from repatlas.stores import ActivationWriter, GramWriter, StoredLayer
@@ -48,8 +48,7 @@ def extract(
     if activations is not None:
         n = len(probe.images)
         keeper = ActivationWriter(activations, {**about, "passes": 1, "n_examples": n}, n)
-    packed = np.empty((len(layers), pairs(size)), np.float32)
-    diagonals = np.empty((len(layers), size))
+    made = BatchGrams(len(layers), size)
     shapes: dict[int, tuple[int, ...]] = {}
     alive = np.zeros(len(layers), bool)
     finite = np.ones(len(layers), bool)
@@ -72,15 +71,15 @@ def extract(
             if keep:
                 keep.write(index, batch * size, _as_float32(output))
             if whole:
-                gram, diagonal = gram_vector(_examples_first(output))
-                packed[index], diagonals[index] = on_host(gram), on_host(diagonal)
-                finite[index] &= bool(np.isfinite(packed[index]).all())
-                alive[index] |= bool(packed[index].any())
+                made.add(index, _examples_first(output))
 
         with torch.inference_mode(), tapped(network, [la.name for la in layers], receive):
             network(as_input(probe.images[chosen], device))
         if whole:
-            gram_writer.write(number * per_pass + batch, packed, diagonals)
+            made.fetch()
+            finite &= [bool(np.isfinite(row).all()) for row in made.packed]
+            alive |= [bool(row.any()) for row in made.packed]
+            gram_writer.write(number * per_pass + batch, made.packed, made.diagonals)
         done += 1
         report(done, total)
     stored = [

@@ -18,7 +18,7 @@ from repatlas.activations.trained import classes_of
 from repatlas.errors import StoreError
 from repatlas.files import read_json, sha256_file
 from repatlas.frozen.trajectory_sums import TrajectorySums
-from repatlas.grams import gram_vector, on_host, pairs
+from repatlas.grams import BatchGrams
 from repatlas.layers import Layer
 from repatlas.models.batch_statistics import batch_statistics
 from repatlas.models.registry import build
@@ -160,13 +160,13 @@ def _grams(
     network.load_state_dict(checkpoint.load(weights))
     device = next(network.parameters()).device
     n = len(images)
-    packed, diagonals = np.empty((len(layers), pairs(n)), np.float32), np.empty((len(layers), n))
+    made = BatchGrams(len(layers), n)
 
     def receive(index: int, output: Tensor) -> None:
-        gram, diagonal = gram_vector(output.float().movedim(1, -1).reshape(n, -1))
-        packed[index], diagonals[index] = on_host(gram), on_host(diagonal)
+        made.add(index, output.float().movedim(1, -1).reshape(n, -1))
 
     own = batch_statistics(network) if of_batch else nullcontext()
     with torch.inference_mode(), own, tapped(network, [la.name for la in layers], receive):
         logits = network(as_input(images, device)).float().cpu().numpy()
-    return (packed, diagonals), int((logits.argmax(1) == labels).sum())
+    made.fetch()
+    return (made.packed, made.diagonals), int((logits.argmax(1) == labels).sum())

@@ -15,6 +15,8 @@ from torch import Tensor
 from repatlas.training import colour
 from repatlas.training.seeds import generator
 
+PADDED = 1_000  # images that are padded at once
+
 
 class TrainingBatches:
     """Shuffled, augmented batches of one training set, one epoch at a time.
@@ -44,9 +46,13 @@ class TrainingBatches:
     ):
         pad = crop_padding
         self.height, self.width = images.shape[2:]
-        padded = np.pad(images, ((0, 0), (0, 0), (pad, pad), (pad, pad)), mode="reflect")
+        around = (0, 0), (0, 0), (pad, pad), (pad, pad)
         # Channels last: gathering a batch then yields a channels_last tensor with no further copy.
-        padded = np.ascontiguousarray(padded.transpose(0, 2, 3, 1))
+        n, channels, height, width = images.shape
+        padded = np.empty((n, height + 2 * pad, width + 2 * pad, channels), dtype=images.dtype)
+        for start in range(0, n, PADDED):  # no second copy of all images beside it
+            part = slice(start, start + PADDED)
+            padded[part] = np.pad(images[part], around, mode="reflect").transpose(0, 2, 3, 1)
         self.images = torch.from_numpy(padded).to(device)
         self.labels = torch.from_numpy(np.asarray(labels, dtype=np.int64)).to(device)
         self.batch_size, self.pad, self.flip, self.seed = batch_size, pad, flip, seed
@@ -77,8 +83,9 @@ class TrainingBatches:
         colours = None
         if self.colour_jitter:
             # A stream of its own: the other draws are the same with it and without.
-            colours = colour.draw(n, self.colour_jitter, generator(self.seed, "colour", epoch))
-        for start in range(0, n, self.batch_size):
+            draws = colour.draw(n, self.colour_jitter, generator(self.seed, "colour", epoch))
+            colours = colour.Jitter(draws, self.batch_size, self.device)
+        for number, start in enumerate(range(0, n, self.batch_size)):
             batch = slice(start, start + self.batch_size)
             chosen = order[batch]
             pixels = self.images[
@@ -86,11 +93,13 @@ class TrainingBatches:
             ]
             images = pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255)
             if colours is not None:
-                images = colour.jitter(images, colours.part(batch))
+                images = colours(images, number)
             yield images, self.labels[chosen]
 
 
-def as_input(images: np.ndarray, device: torch.device) -> Tensor:
+def as_input(images: np.ndarray | Tensor, device: torch.device) -> Tensor:
     """(n, channels, height, width) uint8 -> float32 in [0, 1] on `device`, channels_last."""
-    tensor = torch.tensor(np.asarray(images), device=device)
+    tensor = (
+        images if isinstance(images, Tensor) else torch.tensor(np.asarray(images), device=device)
+    )
     return tensor.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)

@@ -7,7 +7,7 @@ in random order; then, with probability 0.2, the image is made grey. The operati
 torchvision's ColorJitter and RandomGrayscale on images from 0 to 1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -28,10 +28,6 @@ class Draws(NamedTuple):
     applied: Tensor
     grey: Tensor
 
-    def part(self, rows: slice) -> "Draws":
-        """The draws of some of the images."""
-        return Draws(*(values[rows] for values in self))
-
 
 def draw(n: int, strength: float, generator: torch.Generator) -> Draws:
     """Draws for `n` images at `strength` s (0 < s <= 2.5: a hue turns by half a circle at most)."""
@@ -43,26 +39,58 @@ def draw(n: int, strength: float, generator: torch.Generator) -> Draws:
     return Draws(amounts, places, applied, torch.rand(n, generator=generator) < GREY)
 
 
-def jitter(images: Tensor, draws: Draws) -> Tensor:
-    """`images` (n, 3, H, W), float from 0 to 1, with the colours that `draws` says; in the memory
-    format they had, and within 0 to 1 again after each operation, as torchvision has it."""
-    images = images.clone(memory_format=torch.preserve_format)
-    for place in range(4):
-        for number, operation in enumerate(OPERATIONS):
-            chosen = (draws.applied & (draws.places[:, place] == number)).nonzero().squeeze(1)
-            if len(chosen):
-                amounts = draws.amounts[chosen, number].to(images.device)
-                rows = chosen.to(images.device)
+class Jitter:
+    """The colours of many batches. Which images of a batch are turned by what, and when, is worked
+    out at once and lies on the device, so that no batch waits for the host.
+
+    Parameters
+    ----------
+    draws : of all images, batch after batch
+    batch_size : images a batch
+    device : where the batches will lie
+    """
+
+    def __init__(self, draws: Draws, batch_size: int, device: torch.device):
+        kinds = len(OPERATIONS)
+        who = draws.applied.nonzero()  # (m, 1)
+        operations = draws.places[who.squeeze(1)]  # (m, places)
+        batch = who.div(batch_size, rounding_mode="floor")
+        # A run of rows for each batch, place and operation, one behind the other.
+        runs = (batch * kinds + torch.arange(kinds)) * kinds + operations
+        order = runs.flatten().argsort(stable=True)
+        rows = (who % batch_size).expand_as(operations).flatten()[order]
+        amounts = draws.amounts[who, operations].flatten()[order]
+        batches = -(-len(draws.grey) // batch_size)
+        self._ends = runs.flatten().bincount(minlength=batches * kinds**2).cumsum(0).tolist()
+        grey = draws.grey.nonzero().squeeze(1)
+        self._grey_ends = (grey // batch_size).bincount(minlength=batches).cumsum(0).tolist()
+        self._rows, self._amounts = rows.to(device), amounts.to(device)
+        self._grey = (grey % batch_size).to(device)
+
+    def __call__(self, images: Tensor, batch: int) -> Tensor:
+        """`images` (n, 3, H, W) of that batch, float from 0 to 1, in other colours; in the memory
+        format they had, and within 0 to 1 again after each operation, as torchvision has it."""
+        images = images.clone(memory_format=torch.preserve_format)
+        kinds = len(OPERATIONS)
+        for run in range(batch * kinds**2, (batch + 1) * kinds**2):
+            part = _run(self._ends, run)
+            if part.start < part.stop:
+                rows, amounts = self._rows[part], self._amounts[part]
+                operation = OPERATIONS[run % kinds]
                 images[rows] = operation(images[rows], amounts[:, None, None, None])
-    chosen = draws.grey.nonzero().squeeze(1).to(images.device)
-    images[chosen] = luma(images[chosen]).expand(-1, 3, -1, -1)
-    return images
+        rows = self._grey[_run(self._grey_ends, batch)]
+        images[rows] = luma(images[rows]).expand(-1, 3, -1, -1)
+        return images
+
+
+def _run(ends: Sequence[int], number: int) -> slice:
+    return slice(ends[number - 1] if number else 0, ends[number])
 
 
 def luma(images: Tensor) -> Tensor:
     """Grey values (n, 1, H, W) of colour images (n, 3, H, W)."""
-    weights = torch.tensor(LUMA, device=images.device)[:, None, None]
-    return (images * weights).sum(dim=1, keepdim=True)
+    red, green, blue = images.split(1, dim=1)
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """The device a job computes on, and the settings that make it repeatable."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -19,20 +21,38 @@ def choose(name: str, threads: int, precision: str = "float32") -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    _allow_tf32(precision == "tf32", precision == "tf32")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and torch.cuda.is_available():
         # On the CPU every operation used here is deterministic already, and asking for it would
         # import torch's compiler, which costs seconds a job.
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Nothing here reads memory that it did not write; filling it is a kernel more a tensor.
+        torch.utils.deterministic.fill_uninitialized_memory = False
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ResourceError(
             f"device: {name!r} was asked for, but PyTorch sees no CUDA GPU here.\n"
             "Use `device: auto` or `device: cpu`, or start on a machine with a GPU."
         )
     return torch.device(name)
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Full float32 in the products and convolutions of the block, whatever :func:`choose` allowed
+    for training."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    _allow_tf32(False, False)
+    try:
+        yield
+    finally:
+        _allow_tf32(*before)
+
+
+def _allow_tf32(products: bool, convolutions: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = products
+    torch.backends.cudnn.allow_tf32 = convolutions
 
 
 def describe(device: torch.device) -> dict[str, str]:

@@ -2,25 +2,27 @@
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from repatlas.training.batches import as_input
+from repatlas.training.device import exact_float32
 
 BATCH = 250  # small enough for any network of the paper's grid on a laptop
 
 
-def logits(network: nn.Module, images: np.ndarray, device: torch.device) -> np.ndarray:
-    """Logits (n, classes) float32 of uint8 images (n, C, H, W), batch statistics frozen."""
+def logits(network: nn.Module, images: np.ndarray | Tensor, device: torch.device) -> np.ndarray:
+    """Logits (n, classes) float32 of uint8 images (n, C, H, W), batch statistics frozen, in full
+    float32 however the network is trained. Images that lie on `device` are not copied there."""
     was_training = network.training
     network.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), exact_float32():
         parts = [
-            network(as_input(images[i : i + BATCH], device)).float().cpu()
+            network(as_input(images[i : i + BATCH], device)).float()
             for i in range(0, len(images), BATCH)
         ]
     network.train(was_training)
-    return torch.cat(parts).numpy()
+    return torch.cat(parts).cpu().numpy()
 
 
 def score(values: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -72,7 +72,12 @@ class Training:
                 f"batch_size is {self.settings['batch_size']}, but the training set holds only "
                 f"{len(labels)} examples. Choose a batch size of at most {len(labels)}."
             )
-        self.test_images, self.test_labels = evaluation_examples(spec, dataset)
+        tested, self.test_labels = evaluation_examples(spec, dataset)
+        # On a GPU they lie there, as those for training do.
+        self.test_images = (
+            tested if device.type == "cpu" else torch.tensor(np.asarray(tested), device=device)
+        )
+        self._logits: tuple[int, np.ndarray] | None = None
         # torch's own annotations leave out this overload of `to`.
         self.network = build(
             spec["model"],
@@ -152,8 +157,10 @@ class Training:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def logits(self) -> np.ndarray:
-        """Logits (examples, classes) on the evaluation set."""
-        return logits(self.network, self.test_images, self.device)
+        """Logits (examples, classes) on the evaluation set, after the epochs so far."""
+        if self._logits is None or self._logits[0] != self.epoch:
+            self._logits = self.epoch, logits(self.network, self.test_images, self.device)
+        return self._logits[1]
 
     @property
     def finished(self) -> bool:
