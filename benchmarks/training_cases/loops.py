@@ -42,6 +42,18 @@ def spec(sizes: Sizes, threads: int, precision: str = "float32") -> dict[str, An
     return {"data": data, "model": model, "training": training, "seed": 0}
 
 
+def as_users_have_it(device: str, threads: int) -> torch.device:
+    """The device with torch's own settings and, as kuangliu/pytorch-cifar has it, with cuDNN's
+    search for the fastest convolutions: on a GPU nothing is repeatable, and convolutions use TF32
+    where it has it. On a CPU no different from what `Ours` computes with."""
+    chosen = choose(device, threads)
+    if chosen.type == "cuda":
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = True
+    return chosen
+
+
 class Ours:
     """repatlas' own loop, from shuffling to the row of the learning curve."""
 
@@ -64,7 +76,8 @@ class Ours:
 class Bare:
     """The limit: forward pass, backward pass and step, again and again on one batch that lies on
     the device, by the network and the optimiser that `Ours` has. `graphed` replays the step as a
-    CUDA graph, so that nothing waits for the host."""
+    CUDA graph, so that nothing waits for the host; `compiled` has torch.compile make one program of
+    the network; `free` computes as users have it, on a GPU not repeatable."""
 
     def __init__(
         self,
@@ -74,20 +87,28 @@ class Bare:
         threads: int,
         precision: str = "float32",
         graphed: bool = False,
+        compiled: bool = False,
+        free: bool = False,
     ):
         self.settings = device, threads, precision
-        chosen = choose(*self.settings)
+        self.free = free
+        chosen = self._choose()
         settings = spec(sizes, threads, precision)
         training = Training(settings, arrays(pictures(sizes, sizes.batch)), chosen)
         self.network, self.optimiser = training.network, training.optimiser
         self.network.train()
         self.images, self.labels = next(training.batches.epoch(0))
+        if compiled:
+            self.network = torch.compile(self.network)
         self.steps, self.device, self.half = n // sizes.batch, chosen, precision == "bfloat16"
         self.loss = torch.zeros(())
         self.step: Callable = _graph(self._step) if graphed else self._step
 
+    def _choose(self) -> torch.device:
+        return as_users_have_it(*self.settings[:2]) if self.free else choose(*self.settings)
+
     def __call__(self) -> None:
-        choose(*self.settings)
+        self._choose()
         for _ in range(self.steps):
             self.step()
         self.loss.item()
@@ -131,7 +152,7 @@ class Loader:
         self, sizes: Sizes, n: int, device: str, threads: int, channels_last: bool = False
     ):
         self.settings = device, threads
-        self.device = choose(*self.settings)
+        self.device = as_users_have_it(*self.settings)
         self.loader = loader(sizes, n, self.device)
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = network(sizes).to(device=self.device, memory_format=self.layout).train()
@@ -141,7 +162,7 @@ class Loader:
         )
 
     def __call__(self) -> None:
-        choose(*self.settings)
+        as_users_have_it(*self.settings)
         loss_sum, hits = 0.0, 0
         for images, labels in self.loader:
             images = images.to(self.device, memory_format=self.layout)
@@ -166,12 +187,12 @@ class Lightning:
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
         self.lightning = pytorch_lightning
         self.settings = device, threads
-        chosen = choose(*self.settings)
+        chosen = as_users_have_it(*self.settings)
         self.loader = loader(sizes, n, chosen)
         self.module = _module(pytorch_lightning, network(sizes))
 
     def __call__(self) -> None:
-        choose(*self.settings)
+        as_users_have_it(*self.settings)
         trainer = self.lightning.Trainer(
             accelerator="gpu" if self.settings[0].startswith("cuda") else "cpu",
             devices=1,

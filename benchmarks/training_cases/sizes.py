@@ -10,7 +10,8 @@ class Sizes:
     real: CIFAR-10, otherwise random images of side `side`; depth, width: of the network; images:
     of a timed epoch; batch: images a step; held: training images in memory when that is measured;
     gpu_images: of a timed epoch on a GPU; at_once: networks trained at the same time on a CPU, and
-    gpu_at_once on a GPU; workers: of a DataLoader.
+    gpu_at_once on a GPU; workers: of a DataLoader; compiled: whether torch.compile is timed, which
+    takes minutes and a C++ compiler.
     """
 
     real: bool
@@ -24,6 +25,7 @@ class Sizes:
     at_once: int
     gpu_at_once: int
     workers: int
+    compiled: bool
 
 
 FULL = Sizes(
@@ -38,6 +40,7 @@ FULL = Sizes(
     at_once=2,
     gpu_at_once=4,
     workers=2,
+    compiled=True,
 )
 SMALL = Sizes(
     real=False,
@@ -51,4 +54,5 @@ SMALL = Sizes(
     at_once=2,
     gpu_at_once=2,
     workers=1,
+    compiled=False,
 )

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -24,6 +25,7 @@ OURS, LIMIT, LOADER, LAYOUT = "repatlas", "bare loop", "DataLoader", "DataLoader
 LIGHTNING, HALF, HALF_LIMIT = "Lightning", "repatlas, bfloat16", "bare loop, bfloat16"
 EVALUATION, FORWARD = "evaluation", "forward passes"
 TF32, TF32_LIMIT, GRAPH = "repatlas, TF32", "bare loop, TF32", "bare loop, CUDA graph"
+COMPILED, FREE = "bare loop, torch.compile", "bare loop, not repeatable"
 OF_LIMIT = "repatlas / bare loop (forward, backward, step on one batch)"
 OF_LOADER = "repatlas / DataLoader loop as in kuangliu/pytorch-cifar"
 NO_GPU = "no CUDA GPU here"
@@ -65,9 +67,12 @@ def compare(sizes: Sizes, n: int, rounds: int, device: str, threads: int, also: 
         timed[LAYOUT] = Loader(*given, channels_last=True)
         timed |= {HALF: Ours(*given, "bfloat16"), HALF_LIMIT: Bare(*given, "bfloat16")}
         timed |= {EVALUATION: ours.evaluate, FORWARD: bare.forward}
+        if sizes.compiled and shutil.which("g++"):
+            timed[COMPILED] = Bare(*given, compiled=True)
         if gpu:
             timed |= {TF32: Ours(*given, "tf32"), TF32_LIMIT: Bare(*given, "tf32")}
             timed[GRAPH] = Bare(*given, graphed=True)
+            timed[FREE] = Bare(*given, free=True)
     found = interleaved(timed, rounds)
     return Outcome(_lines(found, n, gpu), as_lists(found))
 
@@ -89,7 +94,10 @@ def _lines(found: dict[str, np.ndarray], n: int, gpu: bool) -> list[Line]:
         speed(_precision(name), precise, OURS)
         speed(f"repatlas / bare loop, both in {name}", precise, limit)
     speed("bare loop as a CUDA graph / bare loop", GRAPH, LIMIT)
-    for name in (OURS, LIMIT, LOADER, LAYOUT, LIGHTNING, HALF, EVALUATION, TF32, GRAPH):
+    speed("bare loop by torch.compile / bare loop", COMPILED, LIMIT, note="compiled beforehand")
+    speed("bare loop without repeatable operations, in TF32 / bare loop", FREE, LIMIT)
+    names = OURS, LIMIT, LOADER, LAYOUT, LIGHTNING, HALF, EVALUATION, TF32, GRAPH, COMPILED, FREE
+    for name in names:
         if name in found:
             lines.append(median(name, n / found[name], "images/s"))
     return lines

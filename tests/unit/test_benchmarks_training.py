@@ -68,7 +68,7 @@ def test_the_bare_loop_takes_the_steps_of_ours():
 
 
 def test_what_a_gpu_would_be_asked_runs_here():
-    """All precisions, evaluation and layouts; the CUDA graph alone needs a GPU."""
+    """Evaluation, bfloat16 and layouts; TF32 and the CUDA graph need a GPU."""
     outcome = speed.compare(SMALL, SMALL.gpu_images, 1, "cpu", 1, also=True)
     names = set(outcome.seconds)
     assert {speed.OURS, speed.LIMIT, speed.LOADER, speed.LAYOUT, speed.HALF} <= names

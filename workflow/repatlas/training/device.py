@@ -29,7 +29,7 @@ def choose(name: str, threads: int, precision: str = "float32") -> torch.device:
         # import torch's compiler, which costs seconds a job.
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Nothing here reads memory that it did not write; filling it is a kernel more a tensor.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ResourceError(
             f"device: {name!r} was asked for, but PyTorch sees no CUDA GPU here.\n"
