@@ -40,7 +40,7 @@ def night(cluster, tmp_path_factory):
         folder / "profile",
         mem_mb=f"300 * attempt**3 if '-s{STARVED}-' in wildcards.run else 4000 * attempt",
         # One job is not warned, and runs into its limit.
-        slurm_extra=f"'' if '-s{LATE}-' in wildcards.run else '--signal=TERM@120'",
+        slurm_extra=f"'' if '-s{LATE}-' in wildcards.run else '--signal=TERM@300'",
     )
     driver = Driver(cluster, folder, config, profile)
     fates = {LATE: _cut_short, WARNED: _cut_short, CANCELLED: _cancel, PREEMPTED: _preempt}

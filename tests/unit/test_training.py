@@ -194,6 +194,10 @@ def test_interrupted_training_ends_where_uninterrupted_training_does(
     resumed = files_of(run("cut", digits_spec(), "cut")[1])
     assert len(epochs) == 4 - stop_after, "it went on, it did not start over"
     assert resumed == whole
+    earlier = read_json(tmp_path / "cut" / "hardware.json")["earlier"]
+    assert earlier["cpu_seconds"] > 0
+    assert 0 < earlier["seconds"] < 600
+    assert "earlier" not in read_json(tmp_path / "whole" / "hardware.json")
     assert not (tmp_path / "cut" / "resume.pt").exists()
 
 

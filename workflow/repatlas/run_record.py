@@ -14,6 +14,7 @@ from repatlas.naming import canonical_json, digest
 from repatlas.trajectory import INDEX
 
 STATUS = "status.json"
+RESUMED = "continues after epoch"  # what the log of a training says that was cut off before
 FILES = ("spec.json", "model.pt", "curve.csv", "test_logits.npy", INDEX)
 
 

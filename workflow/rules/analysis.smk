@@ -120,4 +120,4 @@ rule cost_table:
         "cost of every job"
     shell:
         "python -m repatlas cost_table --grid {input.grid:q} --benchmarks results/benchmarks"
-        " --logs results/logs --output {output:q} --log {log:q}"
+        " --logs results/logs --runs results/runs --output {output:q} --log {log:q}"

@@ -8,11 +8,10 @@ from repatlas.costs.plan import training
 from repatlas.data.catalogue import describe
 from repatlas.errors import RepatlasError
 from repatlas.own import is_own
+from repatlas.run_record import RESUMED
 
 # The latest so many trainings: a machine is what it is now.
 LATEST = 40
-# What the log of a training says that went on from a checkpoint.
-RESUMED = "continues after epoch"
 
 
 def slowness(results: Path, device: str) -> tuple[float, int]:

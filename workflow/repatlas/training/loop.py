@@ -23,7 +23,7 @@ from repatlas.data.dataset import Dataset
 from repatlas.data.selection import evaluation_examples, training_examples
 from repatlas.errors import DataError
 from repatlas.models.registry import build
-from repatlas.run_record import is_made, read_status, write_status
+from repatlas.run_record import RESUMED, is_made, read_status, write_status
 from repatlas.training import checkpoint, record
 from repatlas.training.batches import TrainingBatches
 from repatlas.training.evaluate import logits, score
@@ -218,12 +218,15 @@ def train(
     if is_made(folder, identity):
         log.info("%s: was trained meanwhile", name)
         return read_status(folder)
+    spent = Spent()
     training = Training(spec, dataset, device, scratch)
     resume = scratch / "resume.pt"
     state = checkpoint.load_resume(resume, identity, device)
     if training.can_restore(state):
-        training.restore(state)  # type: ignore[arg-type]  # there is one
-        log.info("%s: continues after epoch %d", name, training.epoch)
+        assert state is not None
+        training.restore(state)
+        spent.earlier = state["spent"]
+        log.info("%s: %s %d", name, RESUMED, training.epoch)
     progress = Progress(name, training)
     scratch.mkdir(parents=True, exist_ok=True)
     saved = time.monotonic()
@@ -233,19 +236,42 @@ def train(
             progress.report()
             due = end.told or time.monotonic() - saved > RESUME_EVERY
             if due and not training.finished:
-                checkpoint.save_resume(training.state(identity), resume)
+                checkpoint.save_resume(training.state(identity) | {"spent": spent.total()}, resume)
                 saved = time.monotonic()
                 if end.told:
                     log.info("%s: told to end; saved after epoch %d", name, training.epoch)
                     raise SystemExit(128 + signal.SIGTERM)
-        status = _record(training, identity, folder, device)
+        status = _record(training, identity, folder, device, spent.earlier)
     resume.unlink(missing_ok=True)
     if training.trajectory is not None:
         training.trajectory.clear()
     return status
 
 
-def _record(training: Training, identity: Mapping, folder: Path, device: torch.device) -> dict:
+class Spent:
+    """Seconds, of the wall and of processors, that a training took over all its attempts. Of one
+    that was cut off, until its last resume checkpoint."""
+
+    def __init__(self) -> None:
+        self.earlier: dict[str, float] = {}
+        self._begun = time.monotonic(), time.process_time()
+
+    def total(self) -> dict[str, float]:
+        """Of this attempt so far and the earlier ones."""
+        now = time.monotonic(), time.process_time()
+        return {
+            name: self.earlier.get(name, 0) + end - begun
+            for name, begun, end in zip(("seconds", "cpu_seconds"), self._begun, now, strict=True)
+        }
+
+
+def _record(
+    training: Training,
+    identity: Mapping,
+    folder: Path,
+    device: torch.device,
+    earlier: Mapping[str, float],
+) -> dict:
     """Write the files of a run, status last."""
     folder.mkdir(parents=True, exist_ok=True)
     values = training.logits()
@@ -268,7 +294,9 @@ def _record(training: Training, identity: Mapping, folder: Path, device: torch.d
         "code": identity["code"],
         "data": identity["data"],
     }
-    record.write(folder, identity["spec"], training.network, values, training.curve, device)
+    record.write(
+        folder, identity["spec"], training.network, values, training.curve, device, earlier
+    )
     if training.trajectory is not None:
         training.trajectory.hand_over(training.step, folder)
     return write_status(folder, status)

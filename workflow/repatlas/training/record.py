@@ -33,18 +33,21 @@ def write(
     logits: np.ndarray,
     curve: Sequence[Mapping[str, Any]],
     device: torch.device,
+    earlier: Mapping[str, float] | None = None,
 ) -> None:
     """Write spec.json, model.pt, test_logits.npy, curve.csv and hardware.json into `folder`.
 
     logits: (n, classes) float32 on the evaluation set; curve: a mapping with the keys of CURVE an
-    epoch, NaN where there is nothing.
+    epoch, NaN where there is nothing; earlier: what attempts that were cut off took, for the record.
     """
     write_json(folder / "spec.json", spec)
     checkpoint.save(checkpoint.snapshot(network), folder / "model.pt")
     with whole_file(folder / "test_logits.npy") as partial, open(partial, "wb") as handle:
         np.save(handle, logits)
     write_text(folder / "curve.csv", _csv(curve))
-    write_json(folder / "hardware.json", describe(device))
+    write_json(
+        folder / "hardware.json", describe(device) | ({"earlier": earlier} if earlier else {})
+    )
 
 
 def finite(value: float) -> float | None:
