@@ -38,16 +38,17 @@ def write(
     """Write spec.json, model.pt, test_logits.npy, curve.csv and hardware.json into `folder`.
 
     logits: (n, classes) float32 on the evaluation set; curve: a mapping with the keys of CURVE an
-    epoch, NaN where there is nothing; earlier: what attempts that were cut off took, for the record.
+    epoch, NaN where there is nothing; earlier: what attempts that were cut off took.
     """
     write_json(folder / "spec.json", spec)
     checkpoint.save(checkpoint.snapshot(network), folder / "model.pt")
     with whole_file(folder / "test_logits.npy") as partial, open(partial, "wb") as handle:
         np.save(handle, logits)
     write_text(folder / "curve.csv", _csv(curve))
-    write_json(
-        folder / "hardware.json", describe(device) | ({"earlier": earlier} if earlier else {})
-    )
+    hardware: dict[str, Any] = {**describe(device)}
+    if earlier:
+        hardware["earlier"] = dict(earlier)
+    write_json(folder / "hardware.json", hardware)
 
 
 def finite(value: float) -> float | None:
