@@ -87,6 +87,10 @@ def test_texts_beside_long_names_do_not_touch_either(study_of):
     check_texts(study, "layer_matching")
 
 
+def test_texts_beside_the_small_panels_of_three_seeds_do_not_touch(study_of):
+    check_texts(study_of(depths=(8,), widths=(1.0,), seeds=(0, 1, 2)), "across_seeds")
+
+
 def check_texts(study, name):
     """All texts of a figure lie inside it, none on another."""
     with style():

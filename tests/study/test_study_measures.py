@@ -5,7 +5,9 @@ import json
 
 import pytest
 from repatlas import catalogue
+from repatlas.analysis.design import read_grid
 from repatlas.errors import ConfigError
+from repatlas.files import write_json
 from repatlas.similarity import MEASURES
 from repatlas.study import Study
 from repatlas.study.measures import (
@@ -107,9 +109,16 @@ def test_a_list_computes_the_measure_once_for_each():
 
 def test_tables_are_asked_for_by_the_label_and_files_by_the_measure():
     study = made(["cka_rbf"], {"cka_rbf": {"median_fraction": 0.2}})
-    tiles = grid_record(study)["tiles"]
+    tiles = dict(grid_record(study)["tiles"])
     (path,) = tiles["cka_rbf(median_fraction=0.2)"]
     assert path.startswith("results/similarity/cka_rbf/")
+
+
+def test_the_tables_and_figures_have_the_measures_in_the_studys_order(tmp_path):
+    order = ["cka_minibatch", "svcca", "angular_shape"]
+    path = tmp_path / "grid.json"
+    write_json(path, grid_record(made(order)))
+    assert list(read_grid(path).tiles) == order
 
 
 def test_two_settings_of_one_measure_are_a_ranking():

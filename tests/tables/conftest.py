@@ -44,7 +44,7 @@ def grid(tmp_path):
     record = {
         "runs": runs,
         "design": [*design(1, 0), "epochs", "learning_rate"],
-        "tiles": {"cka_minibatch": [str(path)]},
+        "tiles": [["cka_minibatch", [str(path)]]],
         "artifacts": {},
         "prediction_pairs": [],
         "jobs": {},

@@ -48,5 +48,5 @@ def read_grid(path: Path) -> Grid:
     content = read_json(path)
     runs = pd.DataFrame(content["runs"])
     pairs = [(a, b) for a, b in content.get("prediction_pairs", [])]
-    tiles, artifacts = content.get("tiles", {}), content.get("artifacts", {})
-    return Grid(runs, content["design"], tiles, artifacts, pairs)
+    tiles, artifacts = content.get("tiles", []), content.get("artifacts", {})
+    return Grid(runs, content["design"], dict(tiles), artifacts, pairs)

@@ -23,6 +23,7 @@ from repatlas.results import StudyResults, as_matrix
 
 # Inches.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.6, 0.72, 0.08, 0.4
+_ONE_LINE = 0.8  # side of a panel beside which its layers and its seed stand in one line
 _TITLE, _BLOCK_GAP, _PANEL_GAP, _STRIP = 0.2, 0.46, 0.06, 1.3
 
 
@@ -228,11 +229,12 @@ def _draw_block(
     left, top = corner
     n = len(block.seeds)
     each = (side - (n - 1) * _PANEL_GAP) / n
+    between = ", " if each >= _ONE_LINE else ",\n"
     for (i, j), panel in block.panels.items():
         if j == 0:
-            panel.y_label = f"{axis}, seed {block.seeds[i]}"
+            panel.y_label = f"{axis}{between}seed {block.seeds[i]}"
         if i == n - 1:
-            panel.x_label = f"{axis}, seed {block.seeds[j]}"
+            panel.x_label = f"{axis}{between}seed {block.seeds[j]}"
         step = each + _PANEL_GAP
         ax = sheet.axes(left + j * step, top + i * step, each, each)
         heatmap.draw_map(ax, panel, norm, ticks=3)

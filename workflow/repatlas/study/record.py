@@ -55,7 +55,8 @@ def grid_record(study: Study, results: str = "results") -> dict[str, Any]:
     return {
         "runs": runs,
         "design": list(study.runs[0].design),
-        "tiles": tiles,
+        # Pairs, not a mapping: the order of the measures is the study's.
+        "tiles": [[measure, paths] for measure, paths in tiles.items()],
         "artifacts": artifacts,
         "prediction_pairs": [list(pair) for pair in study.prediction_pairs],
         "jobs": jobs,
