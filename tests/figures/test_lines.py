@@ -235,3 +235,13 @@ def test_labels_with_room_stay_where_they_belong():
     assert spread([0.9, 0.1, 0.5], 0.1) == pytest.approx([0.9, 0.1, 0.5])
     assert spread([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
     assert spread([1.0, 1.0], 0.1) == pytest.approx([0.9, 1.0])
+
+
+@pytest.mark.parametrize(("seeds", "single"), [((0,), True), ((0, 1), False)])
+def test_one_network_is_no_mean(study_of, seeds, single):
+    drawing = draw("accuracy", study_of(depths=(8, 14), widths=(1.0,), seeds=seeds))
+    (ax,) = drawing.figure.axes
+    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
+    assert bool(hollow) == single
+    assert (":" in {line.get_linestyle() for line in ax.lines}) == single
+    assert ("one network" in drawing.caption) == single

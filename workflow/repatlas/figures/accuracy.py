@@ -26,7 +26,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         lines.percent(ax)
     text = [
         f"{FIGURES['accuracy'].title}: accuracy after the last epoch, not of the best one.",
-        over_grid.CAPTION,
+        over_grid.legend(data),
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         *roles.notes,
         labels.failures(runs),

@@ -52,7 +52,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         f"{FIGURES['block_metrics'].title}, by {labels.measure(measure)} on {labels.probes(runs)}.",
         f"Above: share of the pairs of different {noun}s whose similarity is above {threshold:g}. "
         f"Below: the longest run of {noun}s of which all pairs reach it.",
-        over_grid.CAPTION,
+        over_grid.legend(data),
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         *roles.notes,
         labels.failures(runs),

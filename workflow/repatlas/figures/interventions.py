@@ -55,7 +55,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "over all probe images at once."
         if (data["metric"] == "pc1_share").any()
         else "",
-        over_grid.CAPTION,
+        over_grid.legend(data),
         f"Dotted: mean of the networks with {_NONE}." if _NONE in order else "",
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         *notes,

@@ -50,7 +50,8 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     diverged = data.loc[data["status"] != "completed", "run"].nunique()
     text = [
         f"{FIGURES['learning_curves'].title}: cross-entropy over each epoch's training batches, "
-        "and test accuracy where it was evaluated; a line a network.",
+        "and test accuracy where it was evaluated; a line a network. Early on the running averages "
+        "of batch normalisation may lag behind the weights, which makes accuracy jump.",
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         f"Crosses: where {labels.count(diverged, 'network')} diverged." if diverged else "",
         *roles.notes,

@@ -175,7 +175,12 @@ def _draw_colour(
     colour = look["color"]
     dots(ax, points[x_axis].map(places), points["value"], colour)
     x = means[x_axis].map(places)
-    ax.plot(x, means["value"], ms=3.6, lw=0.9, **look, clip_on=False)
+    single = (means["n"] == 1).to_numpy()
+    line = ":" if look["ls"] and single.any() else look["ls"]
+    ax.plot(x, means["value"], ms=3.6, lw=0.9, **{**look, "ls": line}, clip_on=False)
+    if single.any():
+        hollow = {**look, "ls": "", "mfc": "white"}
+        ax.plot(x[single], means["value"][single], ms=3.6, mew=0.8, **hollow, clip_on=False)
     known = means["low"].notna().to_numpy()
     ax.vlines(x[known], means["low"][known], means["high"][known], color=colour, lw=0.9)
 
@@ -212,10 +217,14 @@ def name_places(figure: Figure, panels: Sequence[Sequence[Axes]], names: Sequenc
             ax.set_position((box.x0, bottom / (height + more), box.width, tall / (height + more)))
 
 
-CAPTION = (
-    "Dots: single networks; large marks: means over seeds; bars: 95 % bootstrap intervals of the "
-    "means, where there are seeds enough."
-)
+def legend(data: pd.DataFrame) -> str:
+    """What the marks mean, in words; `data` as from :func:`tidy`."""
+    single = (data["n"] == 1).any()
+    return (
+        "Dots: single networks; large marks: means over seeds; bars: 95 % bootstrap intervals of "
+        "the means, where there are seeds enough"
+        + ("; hollow marks, and lines that are dotted for them: one network." if single else ".")
+    )
 
 
 def draw_rows(
