@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from repatlas.costs.plan import costs
 from repatlas.layers import layers_of, select
 from repatlas.study import Study
 from repatlas.study.read import check_yaml
@@ -86,16 +87,26 @@ def gram_bytes(study):
     return total
 
 
-@pytest.mark.parametrize(
-    "study",
-    [
-        "cifar10-sixteenth-paper",
-        "cifar10-paper",
-        "cifar10-no-residual",
-        "cifar10-interventions",
-        "cifar100-paper",
-    ],
-)
+LARGE = [
+    "cifar10-sixteenth-paper",
+    "cifar10-paper",
+    "cifar10-no-residual",
+    "cifar10-interventions",
+    "cifar100-paper",
+]
+
+
+@pytest.mark.parametrize("study", LARGE)
+def test_the_stated_hours_are_those_of_the_plan(study, studies):
+    text = (CONFIG / f"studies/{study}.yaml").read_text(encoding="utf-8").replace("\n# ", " ")
+    stated = float(re.search(r"([\d,]+) hours of a GPU that sustains 20 TFLOP/s", text)[1])
+    hours = (
+        sum(cost.seconds or 0 for cost in costs(studies[f"studies/{study}.yaml"], "cuda")) / 3600
+    )
+    assert stated == pytest.approx(hours, rel=0.05)
+
+
+@pytest.mark.parametrize("study", LARGE)
 def test_the_stated_size_of_the_grams_is_right(study, studies):
     name = f"studies/{study}.yaml"
     text = (CONFIG / name).read_text(encoding="utf-8").replace("\n# ", " ")
