@@ -3,8 +3,10 @@
 import math
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ MARKERS = {"met": "o", "missed": "s", "undecided": "D", "": "o"}
 @dataclass(frozen=True)
 class Part:
     """A part of the benchmark that was run: its title, threads, lines and raw seconds, and the
-    machine's load average when it began."""
+    machine's load average when it began; when, where and with which commit, as :func:`made`."""
 
     name: str
     title: str
@@ -41,6 +43,7 @@ class Part:
     lines: list[Line]
     seconds: dict[str, list[float]]
     load: float | None = None
+    made: dict[str, str | None] | None = None
 
     def as_record(self) -> dict[str, Any]:
         """This part as JSON; an unknown standard error is null."""
@@ -56,6 +59,7 @@ class Part:
             "lines": lines,
             "seconds": self.seconds,
             "load": self.load,
+            "made": self.made,
         }
 
 
@@ -74,7 +78,13 @@ def part_of(name: str, record: dict[str, Any]) -> Part:
         for item in record["lines"]
     ]
     return Part(
-        name, record["title"], record["threads"], lines, record["seconds"], record.get("load")
+        name,
+        record["title"],
+        record["threads"],
+        lines,
+        record["seconds"],
+        record.get("load"),
+        record.get("made"),
     )
 
 
@@ -92,6 +102,23 @@ def table(parts: Sequence[Part]) -> str:
             if line.note:
                 rows.append(f"      {line.note}")
     return "\n".join(rows)
+
+
+def made() -> dict[str, str | None]:
+    """The day, the processor and the commit of what is measured now: parts of a file may differ in
+    them."""
+    here = Path(__file__).parent
+    done = subprocess.run(
+        ["git", "-C", str(here), "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": _processor(),
+        "commit": done.stdout.strip() or None,
+    }
 
 
 def machine() -> dict[str, Any]:
@@ -157,7 +184,9 @@ def draw(parts: Sequence[Part], path: Path, ratio_of: str = "times") -> None:
                 axes.plot(line.target.value, y, "|", color="black", markersize=8)
                 axes.plot(line.target.value, y, end, color="black", markersize=2.5)
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        low, high = axes.get_xlim()
+        steps = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 5, 7)
+        axes.xaxis.set_major_locator(LogLocator(subs=steps))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_yticks(range(len(rows)), labels)

@@ -97,7 +97,9 @@ class Script:
         run = getattr(importlib.import_module(f"{self.package}.{module}"), function)
         load = round(os.getloadavg()[0], 1)
         outcome = run(sizes.SMALL if small else sizes.FULL, rounds, job.threads)
-        part = report.Part(job.name, job.title, job.threads, outcome.lines, outcome.seconds, load)
+        part = report.Part(
+            job.name, job.title, job.threads, outcome.lines, outcome.seconds, load, report.made()
+        )
         record.write_text(json.dumps(part.as_record()))
 
     def save(self, parts: Sequence[report.Part], output: Path) -> None:

@@ -87,7 +87,7 @@ def _lines(found: dict[str, np.ndarray], n: int, gpu: bool) -> list[Line]:
     lines: list[Line] = []
     speed(OF_LIMIT, OURS, LIMIT, 0.9 if gpu else 0.95)
     speed(OF_LOADER, OURS, LOADER, 3 if gpu else 1.3)
-    speed("repatlas / the same with channels_last", OURS, LAYOUT)
+    speed("repatlas / DataLoader loop with channels_last", OURS, LAYOUT)
     speed("repatlas / Lightning", OURS, LIGHTNING)
     speed("evaluation / forward passes of one batch", EVALUATION, FORWARD)
     for name, precise, limit in (("bfloat16", HALF, HALF_LIMIT), ("TF32", TF32, TF32_LIMIT)):

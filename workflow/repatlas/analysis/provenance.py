@@ -25,7 +25,9 @@ def record(grid: Path, results: Path, repository: Path) -> dict[str, Any]:
     content = read_json(grid)
     names = [run["run"] for run in content["runs"]]
     found = [read_json(results / "runs" / name / "hardware.json") for name in names]
-    hardware = Counter(tuple(sorted(item.items())) for item in found)
+    hardware = Counter(
+        tuple((key, item[key]) for key in sorted(item) if key != "earlier") for item in found
+    )
     lock = repository / "envs" / "requirements.lock"
     return {
         "repatlas": __version__,
