@@ -28,6 +28,9 @@ TF32, TF32_LIMIT, GRAPH = "repatlas, TF32", "bare loop, TF32", "bare loop, CUDA 
 COMPILED, FREE = "bare loop, torch.compile", "bare loop, not repeatable"
 OF_LIMIT = "repatlas / bare loop (forward, backward, step on one batch)"
 OF_LOADER = "repatlas / DataLoader loop as in kuangliu/pytorch-cifar"
+OF_GRAPH = "bare loop as a CUDA graph / bare loop"
+OF_COMPILED = "bare loop by torch.compile / bare loop"
+OF_FREE = "bare loop without repeatable operations, in TF32 / bare loop"
 NO_GPU = "no CUDA GPU here"
 
 
@@ -46,7 +49,7 @@ def run_gpu(sizes: Sizes, rounds: int, threads: int) -> Outcome:
     """The same on a GPU; without one the targets stand as not measured."""
     if not torch.cuda.is_available():
         labels = {OF_LIMIT: 0.9, OF_LOADER: 3.0, _precision("TF32"): None}
-        labels |= {_precision("bfloat16"): None, "bare loop as a CUDA graph / bare loop": None}
+        labels |= dict.fromkeys((_precision("bfloat16"), OF_GRAPH, OF_COMPILED, OF_FREE))
         lines = [
             unmeasured(label, "x", Target("at least", least) if least else None, NO_GPU)
             for label, least in labels.items()
@@ -93,9 +96,9 @@ def _lines(found: dict[str, np.ndarray], n: int, gpu: bool) -> list[Line]:
     for name, precise, limit in (("bfloat16", HALF, HALF_LIMIT), ("TF32", TF32, TF32_LIMIT)):
         speed(_precision(name), precise, OURS)
         speed(f"repatlas / bare loop, both in {name}", precise, limit)
-    speed("bare loop as a CUDA graph / bare loop", GRAPH, LIMIT)
-    speed("bare loop by torch.compile / bare loop", COMPILED, LIMIT, note="compiled beforehand")
-    speed("bare loop without repeatable operations, in TF32 / bare loop", FREE, LIMIT)
+    speed(OF_GRAPH, GRAPH, LIMIT)
+    speed(OF_COMPILED, COMPILED, LIMIT, note="compiled beforehand")
+    speed(OF_FREE, FREE, LIMIT)
     names = OURS, LIMIT, LOADER, LAYOUT, LIGHTNING, HALF, EVALUATION, TF32, GRAPH, COMPILED, FREE
     for name in names:
         if name in found:
