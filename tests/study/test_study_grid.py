@@ -21,6 +21,8 @@ def test_the_networks_of_running_trainings_keep_their_names():
     study = Study(yaml.safe_load(file.read_text()))
     assert list(study.by_name) == [
         "cifar10-resnet-d14-w1-f0.0625-s0-50738fbf",
+        "cifar10-resnet-d14-w1-f0.0625-s1-a503e615",
+        "cifar10-resnet-d14-w1-f0.0625-s2-c0124e0f",
         "cifar10-resnet-d26-w1-f0.0625-s0-977b37df",
         "cifar10-resnet-d38-w1-f0.0625-s0-46aca813",
     ]
