@@ -3,7 +3,6 @@
 import math
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from repatlas.analysis.provenance import git_output
 from repatlas.figures.style import DOUBLE, GREY, style
 from repatlas.files import whole_file, write_json
 
@@ -107,17 +107,10 @@ def table(parts: Sequence[Part]) -> str:
 def made() -> dict[str, str | None]:
     """The day, the processor and the commit of what is measured now: parts of a file may differ in
     them."""
-    here = Path(__file__).parent
-    done = subprocess.run(
-        ["git", "-C", str(here), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
-        "commit": done.stdout.strip() or None,
+        "commit": git_output(Path(__file__).parent, "rev-parse", "--short", "HEAD"),
     }
 
 

@@ -18,7 +18,6 @@ NUMBERS = [
     "gpu_memory_mb",
     "waited_seconds",
 ]
-TRAININGS = "train", "train_with_checkpoints"
 COLUMNS = ["rule", "job", *NUMBERS[:-2], "gpu", *NUMBERS[-2:]]
 
 
@@ -43,7 +42,7 @@ def cost_table(
             path = logs / rule / f"{name}.gpu.json"
             gpu = read_json(path) if path.exists() else {}
             log = logs / rule / f"{name}.log"
-            before.append(_earlier(runs / name, log) if rule in TRAININGS else [0, 0])
+            before.append(_earlier(runs / name, log) if rule == "train" else [0, 0])
             rows.append(
                 {
                     "rule": rule,

@@ -31,8 +31,8 @@ def record(grid: Path, results: Path, repository: Path) -> dict[str, Any]:
     lock = repository / "envs" / "requirements.lock"
     return {
         "repatlas": __version__,
-        "commit": _git(repository, "rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git(repository, "status", "--porcelain")),
+        "commit": git_output(repository, "rev-parse", "HEAD"),
+        "uncommitted_changes": bool(git_output(repository, "status", "--porcelain")),
         "lock_sha256": sha256_file(lock) if lock.exists() else None,
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
@@ -50,7 +50,7 @@ def record(grid: Path, results: Path, repository: Path) -> dict[str, Any]:
     }
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def git_output(folder: Path, *arguments: str) -> str | None:
     """Output of a git command; None outside a repository or without git."""
     try:
         done = subprocess.run(
