@@ -16,6 +16,7 @@ from repatlas.grams import (
     doubly_centred,
     gram_vector,
     gram_vectors,
+    host,
     pack,
     pairs,
     u_centre,
@@ -81,8 +82,8 @@ def test_packed_grams_are_the_u_centred_ones(p, mean):
 @pytest.mark.parametrize("mean", [0.3, 5])
 def test_blocks_of_features_add_up(mean, monkeypatch):
     x = features(24, 1000, mean, dtype=np.float64)
-    monkeypatch.setattr(grams, "BLOCK", 24 * 70)
-    monkeypatch.setattr(grams, "STRETCH", 24 * 90)
+    monkeypatch.setattr(host, "BLOCK", 24 * 70)
+    monkeypatch.setattr(host, "STRETCH", 24 * 90)
     expected = pack(exact_u_centred(x))
     for rows in (None, np.arange(24)):
         packed, _ = gram_vector(x, rows=rows, dtype=None)
@@ -92,22 +93,22 @@ def test_blocks_of_features_add_up(mean, monkeypatch):
 @pytest.mark.parametrize("mean", [0, 0.5, 0.9, 1.1, 3])
 @pytest.mark.parametrize("told", [True, False])
 def test_means_are_taken_away_where_they_would_cost_digits(mean, told, monkeypatch):
-    monkeypatch.setattr(grams, "WIDE", 800)
+    monkeypatch.setattr(host, "WIDE", 800)
     x = features(40, 800, mean)
     if not told:
         # The features that are asked beforehand say otherwise.
-        asked = np.unique(grams._asked(800))
+        asked = np.unique(host._asked(800))
         x[:, asked] = features(40, len(asked), 0 if mean > 1 else 50, seed=1)
         if mean <= 1:
             x[:, asked] /= 1000
     centred = []
-    centre = grams._centred_gram
+    centre = host._centred_gram
 
     def watched(*arguments):
         centred.append(True)
         return centre(*arguments)
 
-    monkeypatch.setattr(grams, "_centred_gram", watched)
+    monkeypatch.setattr(host, "_centred_gram", watched)
     packed, diagonal = gram_vector(x)
     assert bool(centred) == (mean > 1 or not told)
     # A product is rounded by its factors' size, of which up to half may be that of the means.
@@ -120,10 +121,10 @@ def test_means_are_taken_away_where_they_would_cost_digits(mean, told, monkeypat
 @pytest.mark.parametrize("channels", [16, 64, 160, 640])
 def test_features_of_many_channels_are_asked_for_their_means(channels):
     positions = 64
-    asked = grams._asked(channels * positions)
+    asked = host._asked(channels * positions)
     # Channels that come one after the other in memory, and positions.
-    assert len(set(asked % channels)) >= min(channels, grams.ASKED) * 0.6
-    assert len(set(asked // channels)) >= grams.ASKED / 2
+    assert len(set(asked % channels)) >= min(channels, host.ASKED) * 0.6
+    assert len(set(asked // channels)) >= host.ASKED / 2
 
 
 def test_inner_products_are_the_unbiased_hsic():
@@ -236,7 +237,7 @@ def test_torch_tensors_on_the_cpu_are_viewed():
     torch = pytest.importorskip("torch")
     x = features(16, 24, 2)
     tensor = torch.from_numpy(x).requires_grad_()
-    assert np.shares_memory(grams._as_matrix(tensor), x)
+    assert np.shares_memory(host.as_matrix(tensor), x)
     assert (gram_vector(tensor)[0] == gram_vector(x)[0]).all()
     half = torch.from_numpy(x).to(torch.bfloat16)
     assert (gram_vector(half)[0] == gram_vector(half.float().numpy())[0]).all()
@@ -245,17 +246,19 @@ def test_torch_tensors_on_the_cpu_are_viewed():
 def device_vector(x, **options):
     """What a CUDA tensor goes through, run on whatever device there is."""
     torch = pytest.importorskip("torch")
+    from repatlas.grams.device import packed_gram
+
     tensor = torch.from_numpy(x)
     if torch.cuda.is_available():
         tensor = tensor.cuda()
-    packed, diagonal = grams._torch_gram_vector(tensor, **{"dtype": np.float32} | options)
+    packed, diagonal = packed_gram(tensor, **{"dtype": np.float32} | options)
     return packed.cpu().numpy(), diagonal.cpu().numpy()
 
 
 @pytest.mark.parametrize("mean", [0, 100])
 def test_the_device_path_agrees_with_the_host(mean, monkeypatch):
     x = features(40, 700, mean)
-    monkeypatch.setattr(grams, "CUDA_BLOCK", 40 * 90)
+    monkeypatch.setattr("repatlas.grams.device.BLOCK", 40 * 90)
     packed, diagonal = device_vector(x)
     expected = pack(exact_u_centred(x))
     np.testing.assert_allclose(packed, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
@@ -269,7 +272,7 @@ def test_what_is_made_on_a_device_comes_over_in_its_layers_place(monkeypatch):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     layers = [features(12, p, seed=p) for p in (30, 40, 50)]
     with monkeypatch.context() as patched:
-        patched.setattr(grams, "_is_cuda", grams._is_torch)
+        patched.setattr(grams, "_is_cuda", host.is_torch)
         made = grams.BatchGrams(3, 12)
         for _ in range(2):  # one batch after another
             for index in (2, 0, 1):  # in the order of the forward pass
@@ -360,7 +363,7 @@ def test_rank_k_products_let_other_threads_run():
 @pytest.mark.parametrize("module", ["grams", "cli.similarity"])
 def test_similarity_of_stored_grams_imports_no_torch(module):
     code = f"import sys, repatlas.{module}; sys.exit('torch' in sys.modules)"
-    path = {**os.environ, "PYTHONPATH": str(Path(grams.__file__).parents[1])}
+    path = {**os.environ, "PYTHONPATH": str(Path(grams.__file__).parents[2])}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=path).returncode == 0
 
 
