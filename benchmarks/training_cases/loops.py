@@ -51,7 +51,7 @@ def as_users_have_it(device: str, threads: int) -> torch.device:
     if chosen.type == "cuda":
         torch.use_deterministic_algorithms(False)
         torch.backends.cudnn.benchmark = True
-        torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.conv.fp32_precision = "tf32"
     return chosen
 
 

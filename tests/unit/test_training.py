@@ -111,12 +111,12 @@ def test_test_images_are_only_scaled():
 
 
 def test_evaluation_is_in_full_float32_and_leaves_the_settings_alone():
-    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn.conv
     seen = []
 
     class Watched(nn.Module):
         def forward(self, images):
-            seen.append((products.allow_tf32, convolutions.allow_tf32))
+            seen.append((products.fp32_precision, convolutions.fp32_precision))
             return images.flatten(1)
 
     device = choose("cpu", 1, "tf32")
@@ -124,11 +124,11 @@ def test_evaluation_is_in_full_float32_and_leaves_the_settings_alone():
         images = np.full((3, 1, 2, 2), 51, dtype=np.uint8)
         values = logits(Watched(), images, device)
         assert (logits(Watched(), torch.from_numpy(images), device) == values).all()
-        assert seen == [(False, False)] * 2
-        assert (products.allow_tf32, convolutions.allow_tf32) == (True, True)
+        assert seen == [("ieee", "ieee")] * 2
+        assert (products.fp32_precision, convolutions.fp32_precision) == ("tf32", "tf32")
     finally:
         choose("cpu", 1)
-    assert (products.allow_tf32, convolutions.allow_tf32) == (False, False)
+    assert (products.fp32_precision, convolutions.fp32_precision) == ("ieee", "ieee")
     np.testing.assert_array_equal(values, np.full((3, 4), np.float32(51) / 255))
 
 

@@ -21,7 +21,8 @@ def choose(name: str, threads: int, precision: str = "float32") -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
-    _allow_tf32(precision == "tf32", precision == "tf32")
+    float32 = "tf32" if precision == "tf32" else "ieee"
+    _set_float32(float32, float32)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and torch.cuda.is_available():
@@ -42,17 +43,19 @@ def choose(name: str, threads: int, precision: str = "float32") -> torch.device:
 def exact_float32() -> Iterator[None]:
     """Full float32 in the products and convolutions of the block, whatever :func:`choose` allowed
     for training."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    _allow_tf32(False, False)
+    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    before = torch.backends.cuda.matmul.fp32_precision, convolutions.fp32_precision
+    _set_float32("ieee", "ieee")
     try:
         yield
     finally:
-        _allow_tf32(*before)
+        _set_float32(*before)
 
 
-def _allow_tf32(products: bool, convolutions: bool) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = products
-    torch.backends.cudnn.allow_tf32 = convolutions
+def _set_float32(products: str, convolutions: str) -> None:
+    """`ieee` or `tf32`. Not by torch's older `allow_tf32`, which must not be mixed with this."""
+    torch.backends.cuda.matmul.fp32_precision = products
+    torch.backends.cudnn.conv.fp32_precision = convolutions  # type: ignore[attr-defined]
 
 
 def describe(device: torch.device) -> dict[str, str]:
