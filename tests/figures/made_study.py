@@ -43,12 +43,13 @@ def make_study(
     extra=None,
     across="all",
     architectures=("resnet",),
+    evaluate_on="test",
 ):
     """Write the tables of a study below `folder` and return its path.
 
     diverged: (depth, width, seed) of networks that failed; dead: names of layers without values;
     extra: a further axis of the grid, (name, values); across: `all` or `none`; architectures:
-    resnet, cnn.
+    resnet, cnn; evaluate_on: `test` or `held_out`, the images behind the accuracies.
     """
     name, values = extra or ("learning_rate", (None,))
     design = [*DESIGN, name] if extra else DESIGN
@@ -80,7 +81,8 @@ def make_study(
     runs = pd.DataFrame(rows)
     tables = folder / "results" / "studies" / "made" / "tables"
     tables.mkdir(parents=True)
-    (tables.parent / "config.json").write_text(json.dumps({"study": "made", "title": "Made"}))
+    config = {"study": "made", "title": "Made", "data": {"evaluate_on": evaluate_on}}
+    (tables.parent / "config.json").write_text(json.dumps(config))
     for row in rows:
         path = folder / "results" / "runs" / row["run"]
         path.mkdir(parents=True)

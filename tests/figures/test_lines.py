@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from repatlas.errors import DataError
 from repatlas.figures import draw, over_grid
 from repatlas.figures.lines import share_limits, spread
@@ -42,6 +43,19 @@ def test_every_network_is_a_dot_at_its_depth(study_of):
     assert ax.get_xticks().tolist() == [8, 14, 38]
     assert ax.get_ylabel() == "Test accuracy (%)"
     assert ax.get_title(loc="left") == "n = 6 networks"
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "learning_curves", "linear_probes", "block_deletion", "interventions"]
+)
+@pytest.mark.parametrize(
+    ("images", "word"), [("test", "Test accuracy"), ("held_out", "Held-out accuracy")]
+)
+def test_the_images_behind_an_accuracy_are_named(study_of, name, images, word):
+    drawing = draw(name, study_of(evaluate_on=images, extra=("pc_penalty", (0.0, 1.0))))
+    words = [text.get_text() for text in drawing.figure.findobj(Text)]
+    assert any(text.replace("\n", " ").startswith(word) for text in words)
+    assert ("not the test set" in drawing.caption) == (images == "held_out")
 
 
 def test_widths_are_colours_with_their_names(study):

@@ -29,6 +29,7 @@ _MEASURES = {
     "knn_jaccard": "Neighbours in common (Jaccard)",
     "distance_correlation": "Distance correlation",
 }
+_EVALUATED = {"test": "Test", "held_out": "Held-out"}
 _LAYERS = {
     "all": "layer",
     "relu": "ReLU layer",
@@ -191,6 +192,23 @@ def seeds(values: Iterable[int]) -> str:
 def listed(texts: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+
+
+def evaluated_on(config: Mapping[str, Any]) -> str:
+    """The images behind a study's `test_accuracy` and `test_loss`, as a word before these."""
+    return _EVALUATED[config["data"]["evaluate_on"]]
+
+
+def accuracy(config: Mapping[str, Any]) -> str:
+    """What a study's tables call `test_accuracy`."""
+    return f"{evaluated_on(config)} accuracy"
+
+
+def accuracy_note(config: Mapping[str, Any]) -> str:
+    """A sentence on the images behind it, where they are not the test set."""
+    if config["data"]["evaluate_on"] == "test":
+        return ""
+    return "Held-out: training images outside the fraction, not the test set."
 
 
 def probes(runs: pd.DataFrame) -> str:

@@ -42,6 +42,7 @@ def overview(results: StudyResults, title: str, output: Path) -> dict[str, Any]:
         "study": results.name,
         "title": title,
         "probes": labels.probes(runs),
+        "evaluated_on": labels.evaluated_on(results.config),
         "axes": [{k: axis[k] for k in ("name", "label", "texts", "settings")} for axis in axes],
         "runs": _runs(results, runs, cells, order, axes, output),
         "groups": _groups(results, cells, axes),
@@ -134,7 +135,11 @@ def _blocks(results: StudyResults) -> dict[str, Any]:
 def _metrics(results: StudyResults, groups: list[str]) -> list[dict[str, Any]]:
     """What the overview of the grid may show: a number a group, with its spread over seeds."""
     accuracy = results.accuracy
-    found = [_metric("test_accuracy", "Test accuracy (%)", {"": accuracy}, groups, 100)]
+    found = [
+        _metric(
+            "test_accuracy", f"{labels.accuracy(results.config)} (%)", {"": accuracy}, groups, 100
+        )
+    ]
     blocks = {str(m): own for m, own in results.block_summary.groupby("measure", sort=False)}
     if blocks:
         threshold = results.block_metrics["threshold"].iloc[0]

@@ -21,11 +21,14 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     done = runs[runs["status"] == "completed"]
     axes = [axis for axis in results.design if axis != "seed"]
     data = over_grid.shown(over_grid.tidy(done, summary, "test_accuracy", axes), roles)
-    figure, panels = over_grid.draw_rows(data, roles, {"test_accuracy": "Test accuracy (%)"})
+    figure, panels = over_grid.draw_rows(
+        data, roles, {"test_accuracy": f"{labels.accuracy(results.config)} (%)"}
+    )
     for ax in panels[0]:
         lines.percent(ax)
     text = [
         f"{FIGURES['accuracy'].title}: accuracy after the last epoch, not of the best one.",
+        labels.accuracy_note(results.config),
         over_grid.legend(data),
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         *roles.notes,

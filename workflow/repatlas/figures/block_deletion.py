@@ -47,7 +47,9 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         head = f"{name}, n = {counted}\nstage 1" if stage == 1 else f"stage {stage}"
         ax.set_title(head, loc="left", pad=4, linespacing=1.05)
         ax.set_xlim(-0.2, int(own["blocks"].max()) + 0.2)
-    rows.name_axes("Block, counted from the end of the stage", "Test accuracy (%)")
+    rows.name_axes(
+        "Block, counted from the end of the stage", f"{labels.accuracy(results.config)} (%)"
+    )
     rows.number_leftmost()
     frozen.key(
         rows.sheet.figure,
@@ -55,7 +57,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "this block and all after it deleted",
         "this block alone deleted",
     )
-    return Drawing(rows.sheet.figure, data, _caption(shown, table, runs))
+    return Drawing(rows.sheet.figure, data, _caption(results, shown, table, runs))
 
 
 def _panel(ax: Axes, own: pd.DataFrame, style: Mapping[int, frozen.Look]) -> None:
@@ -69,13 +71,16 @@ def _panel(ax: Axes, own: pd.DataFrame, style: Mapping[int, frozen.Look]) -> Non
     ax.xaxis.set_major_locator(MaxNLocator(9, integer=True, min_n_ticks=1))
 
 
-def _caption(shown: frozen.Shown, table: pd.DataFrame, runs: pd.DataFrame) -> str:
+def _caption(
+    results: StudyResults, shown: frozen.Shown, table: pd.DataFrame, runs: pd.DataFrame
+) -> str:
     whole = table["run"].isin(runs.loc[runs["status"] == "completed", "run"])
     without = table[whole & table["stage"].isna()]["run"].nunique()
     text = [
         f"{FIGURES['block_deletion'].title}, one by one from the end of a stage, without "
         "retraining; shortcut and ReLU stay, batch normalisation is not recalibrated.",
         "0: the whole network.",
+        labels.accuracy_note(results.config),
         f"n = {labels.count(len(shown.networks), 'network')}.",
         f"{labels.count(without, 'network')} without residual connections "
         f"{'has' if without == 1 else 'have'} nothing to delete."

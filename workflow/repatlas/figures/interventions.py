@@ -46,11 +46,13 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         data = pd.concat([data, _pc1_shares(results, runs, cells)], ignore_index=True)
     data["condition"] = data["group"].map(names)
     data = pd.concat([over_grid.within(data, f) for f in facets], ignore_index=True)
-    figure = _figure(data, facets, order, threshold)
+    accuracy = f"{labels.accuracy(results.config)} (%)"
+    figure = _figure(data, facets, order, threshold, accuracy)
     text = [
         f"{FIGURES['interventions'].title}: size of the block structure by "
         f"{labels.measure(measure)} on {labels.probes(runs)}, and "
         "accuracy after the last epoch.",
+        labels.accuracy_note(results.config),
         "PC1: the largest share of a first principal component in the variance of a ReLU layer, "
         "over all probe images at once."
         if (data["metric"] == "pc1_share").any()
@@ -65,13 +67,17 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
 
 
 def _figure(
-    data: pd.DataFrame, facets: Sequence[over_grid.Facet], order: list[str], threshold: float
+    data: pd.DataFrame,
+    facets: Sequence[over_grid.Facet],
+    order: list[str],
+    threshold: float,
+    accuracy: str,
 ) -> Figure:
     titles = {
         "fraction_above": f"Share of ReLU layer\npairs above {threshold:g} (%)",
         "longest_run": "Longest run\n(ReLU layers)",
         "pc1_share": "Largest share of PC1\nin a ReLU layer (%)",
-        "test_accuracy": "Test accuracy (%)",
+        "test_accuracy": accuracy,
     }
     titles = {metric: text for metric, text in titles.items() if metric in set(data["metric"])}
     figure, panels = lines.facets(len(titles), [f.title for f in facets], [])

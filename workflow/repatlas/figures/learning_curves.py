@@ -13,8 +13,6 @@ from repatlas.figures import choice, lines, over_grid
 from repatlas.figures.style import Drawing, ordered
 from repatlas.results import StudyResults
 
-_METRICS = {"train_loss": "Training loss\n(cross-entropy)", "test_accuracy": "Test accuracy (%)"}
-
 
 def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     """Training loss and test accuracy by epoch, coloured by the first axis that varies, a column
@@ -29,11 +27,15 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     curves = curves[curves["run"].isin(runs["run"])].merge(
         runs[["run", "status"]], on="run", validate="many_to_one"
     )
-    kept = ["run", "group", *results.design, "status", "epoch", *_METRICS]
+    titles = {
+        "train_loss": "Training loss\n(cross-entropy)",
+        "test_accuracy": f"{labels.accuracy(results.config)} (%)",
+    }
+    kept = ["run", "group", *results.design, "status", "epoch", *titles]
     data = over_grid.shown(curves[kept].sort_values(["group", "seed", "epoch"]), roles)
     texts = over_grid.colour_texts(data, roles)
     figure, panels = lines.facets(2, [f.title for f in roles.facets], texts.values())
-    for row, (metric, title) in zip(panels, _METRICS.items(), strict=True):
+    for row, (metric, title) in zip(panels, titles.items(), strict=True):
         ends = [
             _draw(ax, over_grid.within(data, facet), metric, roles.colour, texts)
             for ax, facet in zip(row, roles.facets, strict=True)
@@ -52,6 +54,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         f"{FIGURES['learning_curves'].title}: cross-entropy over each epoch's training batches, "
         "and test accuracy where it was evaluated; a line a network. Early on the running averages "
         "of batch normalisation may lag behind the weights, which makes accuracy jump.",
+        labels.accuracy_note(results.config),
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         f"Crosses: where {labels.count(diverged, 'network')} diverged." if diverged else "",
         *roles.notes,

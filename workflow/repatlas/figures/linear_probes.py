@@ -47,11 +47,11 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         _panel(ax, own, style)
         counted = labels.count(own["run"].nunique(), "network")
         ax.set_title(f"{name}\nn = {counted}", loc="left", pad=11, linespacing=1.05)
-    rows.name_axes("Block", "Test accuracy\nof the probe (%)")
+    rows.name_axes("Block", f"{labels.accuracy(results.config)}\nof the probe (%)")
     lines.share_limits(rows.axes)
     rows.number_leftmost()
     frozen.key(rows.sheet.figure, shown.seeds, "after the residual connection", "before it")
-    return Drawing(rows.sheet.figure, data, _caption(shown, data, runs))
+    return Drawing(rows.sheet.figure, data, _caption(results, shown, data, runs))
 
 
 def _panel(ax: Axes, own: pd.DataFrame, style: Mapping[int, frozen.Look]) -> None:
@@ -85,7 +85,9 @@ def _stages(ax: Axes, blocks: int) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(9, integer=True, min_n_ticks=1))
 
 
-def _caption(shown: frozen.Shown, data: pd.DataFrame, runs: pd.DataFrame) -> str:
+def _caption(
+    results: StudyResults, shown: frozen.Shown, data: pd.DataFrame, runs: pd.DataFrame
+) -> str:
     plain = (shown.networks["architecture"] != "resnet").any()
     method = " and ".join(_METHODS.get(m, m) for m in data["method"].unique())
     text = [
@@ -93,6 +95,7 @@ def _caption(shown: frozen.Shown, data: pd.DataFrame, runs: pd.DataFrame) -> str
         f"own training images by {method}.",
         "Filled: the sum of branch and shortcut, before its ReLU; open: the batch normalisation at "
         "the end of the branch.",
+        labels.accuracy_note(results.config),
         _resolution(data),
         "Networks without residual connections: that batch normalisation, filled." if plain else "",
         f"n = {labels.count(len(shown.networks), 'network')}.",

@@ -31,7 +31,7 @@ repatlas.chooser = (() => {
       const done = about.completed(run);
       line.classList.toggle("failed", !done);
       line.textContent = done
-        ? `Test accuracy ${words.percent(runs.test_accuracy[run])} %, ${words.count(runs.parameters[run])} parameters`
+        ? `${about.content.evaluated_on} accuracy ${words.percent(runs.test_accuracy[run])} %, ${words.count(runs.parameters[run])} parameters`
         : `${runs.status[run]}: ${runs.reason[run]}`;
     };
   }

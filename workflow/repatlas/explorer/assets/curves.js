@@ -24,12 +24,13 @@ repatlas.curves = (() => {
       Promise.all(sides.map((side) => load(`networks/${runs.run[now[side]]}`))), plots.ready(),
     ]);
     if (mine !== turn) return;
+    const evaluated = `${about.content.evaluated_on.toLowerCase()} images`;
     const factor = now.curve === "accuracy" ? 100 : 1;
     const traces = [];
     networks.forEach((network, k) => {
       if (!network.curve) return;
       traces.push(line(sides[k], "training images", network.curve, `train_${now.curve}`, factor, "dot"));
-      traces.push(line(sides[k], "test images", network.curve, `test_${now.curve}`, factor, "solid"));
+      traces.push(line(sides[k], evaluated, network.curve, `test_${now.curve}`, factor, "solid"));
     });
     await Plotly.react(root, traces, plots.layout({
       height: 210, margin: { l: 54, r: 74, t: 6, b: 40 },
@@ -38,7 +39,7 @@ repatlas.curves = (() => {
     }), plots.config);
     const stopped = sides.filter((side) => !about.completed(now[side]))
       .map((side) => ` ${side.toUpperCase()} ${runs.status[now[side]]}: ${runs.reason[now[side]]}.`);
-    document.getElementById("curves-note").textContent = "Solid: test images; dotted: training images, "
+    document.getElementById("curves-note").textContent = `Solid: ${evaluated}; dotted: training images, `
       + `augmented, mean over the batches of an epoch.${stopped.join("")}`;
   }
 

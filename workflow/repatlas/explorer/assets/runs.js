@@ -14,9 +14,9 @@ repatlas.runs = (() => {
       })),
       { key: "status", label: "Status", value: (run) => runs.status[run], text: (run) => runs.status[run], why: (run) => runs.reason[run] },
       { key: "parameters", label: "Parameters", number: true, value: (run) => runs.parameters[run], text: (run) => words.count(runs.parameters[run]) },
-      { key: "test_accuracy", label: "Test accuracy (%)", number: true, value: (run) => runs.test_accuracy[run], text: (run) => words.percent(runs.test_accuracy[run]) },
+      { key: "test_accuracy", label: `${about.content.evaluated_on} accuracy (%)`, number: true, value: (run) => runs.test_accuracy[run], text: (run) => words.percent(runs.test_accuracy[run]) },
       { key: "train_accuracy", label: "Training accuracy (%)", number: true, value: (run) => runs.train_accuracy[run], text: (run) => words.percent(runs.train_accuracy[run]) },
-      { key: "test_loss", label: "Test loss", number: true, value: (run) => runs.test_loss[run], text: (run) => words.number(runs.test_loss[run], 3) },
+      { key: "test_loss", label: `${about.content.evaluated_on} loss`, number: true, value: (run) => runs.test_loss[run], text: (run) => words.number(runs.test_loss[run], 3) },
       { key: "fraction_above", label: `Pairs above ${about.content.blocks[now.measure]?.threshold ?? "–"} (%)`, number: true, value: (run) => block(run)?.above, text: (run) => words.percent(block(run)?.above) },
       { key: "longest_run", label: "Longest run", number: true, value: (run) => block(run)?.longest, text: (run) => words.number(block(run)?.longest, 0) },
     ];
