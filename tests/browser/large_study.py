@@ -36,9 +36,7 @@ def make_large_study(folder, across="seeds", seeds=10):
     runs = pd.DataFrame(rows)
     tables = folder / "results" / "studies" / "large" / "tables"
     tables.mkdir(parents=True)
-    (tables.parent / "config.json").write_text(
-        json.dumps({"study": "large", "data": {"evaluate_on": "test"}})
-    )
+    (tables.parent / "config.json").write_text(json.dumps({"study": "large"}))
     runs.to_csv(tables / "runs.csv", index=False)
     layers = layers_of(rows[0])
     _write_layers(tables, runs, layers)

@@ -76,13 +76,13 @@ def make_study(
                 "train_accuracy": 0.99 if ok else np.nan,
                 "test_loss": 0.2 if ok else np.nan,
                 "test_accuracy": accuracy if ok else np.nan,
+                "evaluated_on": evaluate_on,
             }
         )
     runs = pd.DataFrame(rows)
     tables = folder / "results" / "studies" / "made" / "tables"
     tables.mkdir(parents=True)
-    config = {"study": "made", "title": "Made", "data": {"evaluate_on": evaluate_on}}
-    (tables.parent / "config.json").write_text(json.dumps(config))
+    (tables.parent / "config.json").write_text(json.dumps({"study": "made", "title": "Made"}))
     for row in rows:
         path = folder / "results" / "runs" / row["run"]
         path.mkdir(parents=True)

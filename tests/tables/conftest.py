@@ -29,6 +29,8 @@ def grid(tmp_path):
         folder.mkdir(parents=True)
         state = ("completed", "") if accuracy else ("diverged", "training loss is nan at epoch 2")
         (folder / "status.json").write_text(json.dumps(status(accuracy, *state)))
+        images = "held_out" if name == "a1" else "test"
+        (folder / "spec.json").write_text(json.dumps({"data": {"evaluate_on": images}}))
         (folder / "curve.csv").write_text(
             "epoch,step,learning_rate,train_loss,train_accuracy,test_loss,test_accuracy\n"
             "1,24,0.01,2.0,0.3,,\n2,48,0.009,1.5,0.4,1.2,0.5\n"

@@ -15,6 +15,7 @@ def test_runs_with_a_failed_network(grid, tmp_path):
     assert math.isnan(table.loc["b1", "test_accuracy"])
     assert (table["epochs"] == 300).all(), "the axis"
     assert (table["epochs_done"] == 300).all()
+    assert table["evaluated_on"].tolist() == ["test", "held_out", "test", "test"]
 
 
 def test_accuracy_over_seeds_counts_the_failed(grid, tmp_path):

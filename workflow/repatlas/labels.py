@@ -194,19 +194,21 @@ def listed(texts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
-def evaluated_on(config: Mapping[str, Any]) -> str:
-    """The images behind a study's `test_accuracy` and `test_loss`, as a word before these."""
-    return _EVALUATED[config["data"]["evaluate_on"]]
+def evaluated_on(runs: pd.DataFrame) -> str:
+    """The images behind these networks' `test_accuracy` and `test_loss`, as a word before these;
+    the test set's where the table does not say (published tables of before)."""
+    images = set(runs["evaluated_on"]) if "evaluated_on" in runs else {"test"}
+    return " or ".join(word for name, word in _EVALUATED.items() if name in images)
 
 
-def accuracy(config: Mapping[str, Any]) -> str:
-    """What a study's tables call `test_accuracy`."""
-    return f"{evaluated_on(config)} accuracy"
+def accuracy(runs: pd.DataFrame) -> str:
+    """What their tables call `test_accuracy`."""
+    return f"{evaluated_on(runs)} accuracy"
 
 
-def accuracy_note(config: Mapping[str, Any]) -> str:
+def accuracy_note(runs: pd.DataFrame) -> str:
     """A sentence on the images behind it, where they are not the test set."""
-    if config["data"]["evaluate_on"] == "test":
+    if evaluated_on(runs) == _EVALUATED["test"]:
         return ""
     return "Held-out: training images outside the fraction, not the test set."
 

@@ -9,6 +9,7 @@ rule network_tables:
     input:
         grid=grid_with(),
         status=network_files("status.json"),
+        specs=network_files("spec.json"),
         curves=network_files("curve.csv"),
     output:
         runs=study_path("tables", "runs.csv"),

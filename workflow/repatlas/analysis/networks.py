@@ -6,21 +6,27 @@ import pandas as pd
 
 from repatlas.analysis.design import Grid
 from repatlas.analysis.statistics import spread
-from repatlas.run_record import read_status, run_file
+from repatlas.run_record import read_run, run_file
 
 # What was done is named apart from what was asked for: any setting may be a design column too.
 RENAMED = {"epochs": "epochs_done", "steps": "steps_done", "learning_rate": "epoch_learning_rate"}
 OUTCOME = ["status", "reason", "epochs_done", "steps_done", "train_examples", "parameters"]
+EVALUATED_ON = "evaluated_on"
 SCORES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 def runs_table(grid: Grid, runs: Path) -> pd.DataFrame:
     """One row a network: design, probe, and how its training ended: losses (mean cross-entropy in
-    nats) and accuracies (fractions). A network that diverged is a row with that status and its
-    reason, its losses and accuracies undefined. `runs` is the folder of the networks; StoreError
-    where what one left is missing or damaged."""
-    rows = [{"run": name, **read_status(runs / name)} for name in grid.runs["run"]]
-    outcome = pd.DataFrame(rows).rename(columns=RENAMED)[["run", *OUTCOME, *SCORES]]
+    nats) and accuracies (fractions), and on which images they were evaluated (`test` or
+    `held_out`). A network that diverged is a row with that status and its reason, its losses and
+    accuracies undefined. `runs` is the folder of the networks; StoreError where what one left is
+    missing or damaged."""
+    rows = []
+    for name in grid.runs["run"]:
+        spec, status = read_run(runs / name)
+        rows.append({"run": name, **status, EVALUATED_ON: spec["data"]["evaluate_on"]})
+    outcome = pd.DataFrame(rows).rename(columns=RENAMED)
+    outcome = outcome[["run", *OUTCOME, *SCORES, EVALUATED_ON]]
     outcome[SCORES] = outcome[SCORES].astype(float)  # a failed network's are null
     table = grid.with_design(outcome)
     table.insert(

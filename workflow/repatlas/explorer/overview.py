@@ -42,7 +42,7 @@ def overview(results: StudyResults, title: str, output: Path) -> dict[str, Any]:
         "study": results.name,
         "title": title,
         "probes": labels.probes(runs),
-        "evaluated_on": labels.evaluated_on(results.config),
+        "evaluated_on": labels.evaluated_on(results.runs),
         "axes": [{k: axis[k] for k in ("name", "label", "texts", "settings")} for axis in axes],
         "runs": _runs(results, runs, cells, order, axes, output),
         "groups": _groups(results, cells, axes),
@@ -137,7 +137,7 @@ def _metrics(results: StudyResults, groups: list[str]) -> list[dict[str, Any]]:
     accuracy = results.accuracy
     found = [
         _metric(
-            "test_accuracy", f"{labels.accuracy(results.config)} (%)", {"": accuracy}, groups, 100
+            "test_accuracy", f"{labels.accuracy(results.runs)} (%)", {"": accuracy}, groups, 100
         )
     ]
     blocks = {str(m): own for m, own in results.block_summary.groupby("measure", sort=False)}

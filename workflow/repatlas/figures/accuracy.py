@@ -22,13 +22,13 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     axes = [axis for axis in results.design if axis != "seed"]
     data = over_grid.shown(over_grid.tidy(done, summary, "test_accuracy", axes), roles)
     figure, panels = over_grid.draw_rows(
-        data, roles, {"test_accuracy": f"{labels.accuracy(results.config)} (%)"}
+        data, roles, {"test_accuracy": f"{labels.accuracy(results.runs)} (%)"}
     )
     for ax in panels[0]:
         lines.percent(ax)
     text = [
         f"{FIGURES['accuracy'].title}: accuracy after the last epoch, not of the best one.",
-        labels.accuracy_note(results.config),
+        labels.accuracy_note(results.runs),
         over_grid.legend(data),
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         *roles.notes,

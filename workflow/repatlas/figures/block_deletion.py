@@ -48,7 +48,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         ax.set_title(head, loc="left", pad=4, linespacing=1.05)
         ax.set_xlim(-0.2, int(own["blocks"].max()) + 0.2)
     rows.name_axes(
-        "Block, counted from the end of the stage", f"{labels.accuracy(results.config)} (%)"
+        "Block, counted from the end of the stage", f"{labels.accuracy(results.runs)} (%)"
     )
     rows.number_leftmost()
     frozen.key(
@@ -80,7 +80,7 @@ def _caption(
         f"{FIGURES['block_deletion'].title}, one by one from the end of a stage, without "
         "retraining; shortcut and ReLU stay, batch normalisation is not recalibrated.",
         "0: the whole network.",
-        labels.accuracy_note(results.config),
+        labels.accuracy_note(results.runs),
         f"n = {labels.count(len(shown.networks), 'network')}.",
         f"{labels.count(without, 'network')} without residual connections "
         f"{'has' if without == 1 else 'have'} nothing to delete."

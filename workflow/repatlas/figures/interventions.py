@@ -46,13 +46,13 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         data = pd.concat([data, _pc1_shares(results, runs, cells)], ignore_index=True)
     data["condition"] = data["group"].map(names)
     data = pd.concat([over_grid.within(data, f) for f in facets], ignore_index=True)
-    accuracy = f"{labels.accuracy(results.config)} (%)"
+    accuracy = f"{labels.accuracy(results.runs)} (%)"
     figure = _figure(data, facets, order, threshold, accuracy)
     text = [
         f"{FIGURES['interventions'].title}: size of the block structure by "
         f"{labels.measure(measure)} on {labels.probes(runs)}, and "
         "accuracy after the last epoch.",
-        labels.accuracy_note(results.config),
+        labels.accuracy_note(results.runs),
         "PC1: the largest share of a first principal component in the variance of a ReLU layer, "
         "over all probe images at once."
         if (data["metric"] == "pc1_share").any()

@@ -29,7 +29,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     )
     titles = {
         "train_loss": "Training loss\n(cross-entropy)",
-        "test_accuracy": f"{labels.accuracy(results.config)} (%)",
+        "test_accuracy": f"{labels.accuracy(results.runs)} (%)",
     }
     kept = ["run", "group", *results.design, "status", "epoch", *titles]
     data = over_grid.shown(curves[kept].sort_values(["group", "seed", "epoch"]), roles)
@@ -54,7 +54,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         f"{FIGURES['learning_curves'].title}: cross-entropy over each epoch's training batches, "
         "and test accuracy where it was evaluated; a line a network. Early on the running averages "
         "of batch normalisation may lag behind the weights, which makes accuracy jump.",
-        labels.accuracy_note(results.config),
+        labels.accuracy_note(results.runs),
         f"n = {labels.count(data['run'].nunique(), 'network')}.",
         f"Crosses: where {labels.count(diverged, 'network')} diverged." if diverged else "",
         *roles.notes,

@@ -47,7 +47,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         _panel(ax, own, style)
         counted = labels.count(own["run"].nunique(), "network")
         ax.set_title(f"{name}\nn = {counted}", loc="left", pad=11, linespacing=1.05)
-    rows.name_axes("Block", f"{labels.accuracy(results.config)}\nof the probe (%)")
+    rows.name_axes("Block", f"{labels.accuracy(results.runs)}\nof the probe (%)")
     lines.share_limits(rows.axes)
     rows.number_leftmost()
     frozen.key(rows.sheet.figure, shown.seeds, "after the residual connection", "before it")
@@ -95,7 +95,7 @@ def _caption(
         f"own training images by {method}.",
         "Filled: the sum of branch and shortcut, before its ReLU; open: the batch normalisation at "
         "the end of the branch.",
-        labels.accuracy_note(results.config),
+        labels.accuracy_note(results.runs),
         _resolution(data),
         "Networks without residual connections: that batch normalisation, filled." if plain else "",
         f"n = {labels.count(len(shown.networks), 'network')}.",

@@ -28,7 +28,7 @@ def _accuracy(study: StudyResults) -> str:
     table = table.assign(n=table["n"] - table["n_failed"])
     table = table.sort_values("test_accuracy_mean", kind="stable")
     low, high = table.iloc[0], table.iloc[-1]
-    what = labels.accuracy(study.config)
+    what = labels.accuracy(study.runs)
     if len(table) == 1:
         over = f", mean over {low['n']} seeds" if low["n"] > 1 else ""
         return f"{what}: {_percent(low)} ({_named(study, low)}{over})."
