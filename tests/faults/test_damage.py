@@ -38,6 +38,7 @@ DAMAGED = {
     ),
     "logits": ("runs/*/test_logits.npy", ["studies/*/tables/prediction_pairs.csv"]),
     "learning curve": ("runs/*/curve.csv", ["studies/*/tables/learning_curves.parquet"]),
+    "specification": ("runs/*/spec.json", ["studies/*/tables/runs.csv"]),
     "status": ("runs/*/status.json", ["studies/*/tables/runs.csv"]),
     "Gram chunk": (
         "grams/*.zarr/grams/c/3/0/0",

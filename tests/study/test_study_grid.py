@@ -24,6 +24,7 @@ def test_the_networks_of_running_trainings_keep_their_names():
         "cifar10-resnet-d14-w1-f0.0625-s1-a503e615",
         "cifar10-resnet-d14-w1-f0.0625-s2-c0124e0f",
         "cifar10-resnet-d26-w1-f0.0625-s0-977b37df",
+        "cifar10-resnet-d26-w1-f0.0625-s1-fda7acfa",
         "cifar10-resnet-d38-w1-f0.0625-s0-46aca813",
     ]
     assert list(study.datasets) == ["cifar10-066d24d2"]
