@@ -189,5 +189,5 @@ def _predictions(sizes: Sizes, rounds: int) -> Part:
     pairs = [(drawn(n, "a"), drawn(n, "b")) for n in sizes.seeds]
     counts = {"cpu_prediction": [2.0 * n * sizes.tested for n in sizes.seeds]}
     counts["cpu_prediction_pair"] = [1.0] * len(pairs)
-    names = ("predictions of two architectures", "networks of each")
+    names = ("predictions of a pair", "networks of each")
     return _fitted(names, sizes.seeds, [partial(compared, *p) for p in pairs], counts, rounds)

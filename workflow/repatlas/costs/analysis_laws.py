@@ -49,7 +49,7 @@ def components_seconds(
 def without_pc1_seconds(layers: int, batch: int, batches: int) -> float:
     """Minibatch CKA within a network from its Gram store, with and without first components."""
     stored = gram_bytes(layers, batch, batches)
-    seconds = compare_seconds(layers**2 / 2, layers**2, 2 * stored, batch, batches)
+    seconds = compare_seconds(1, layers**2 / 2, layers**2, 2 * stored, batch, batches)
     seconds += rate("cpu_eigen_mac") * layers * batches * batch**3
     return seconds + _altered_seconds(layers, batch, batches)
 
@@ -59,7 +59,7 @@ def removal_seconds(layers: int, relu: int, removals: int, batch: int, batches: 
     and after each of the `removals` of examples."""
     # The store is read for the similarity, and for the share of the first component.
     stored = (1 + 2 * removals) * gram_bytes(layers, batch, batches)
-    seconds = compare_seconds(relu**2 / 2, relu**2, stored, batch, batches)
+    seconds = compare_seconds(1, relu**2 / 2, relu**2, stored, batch, batches)
     seconds += removals * rate("cpu_eigen_mac") * batches * batch**3
     return seconds + removals * _altered_seconds(relu, batch, batches)
 

@@ -67,11 +67,14 @@ def gram_bytes(layers: int, batch: int, batches: int) -> int:
     return batches * layers * (FLOAT * pairs(batch) + 2 * FLOAT * batch)
 
 
-def compare_seconds(products: float, values: int, stored: int, batch: int, batches: int) -> float:
-    """Minibatch CKA: `products` inner products of Gram matrices in every batch, of networks whose
-    stores hold `stored` bytes together, and a table of `values`."""
+def compare_seconds(
+    networks: int, products: float, values: int, stored: int, batch: int, batches: int
+) -> float:
+    """Minibatch CKA: `products` inner products of Gram matrices in every batch, of `networks`
+    whose stores hold `stored` bytes together, and a table of `values`."""
     macs = products * batches * pairs(batch)
     seconds = rate("cpu_compare_mac") * macs + rate("cpu_read_byte") * stored
+    seconds += rate("cpu_compare_network") * networks
     return rate("cpu_start_light") + seconds + rate("cpu_value") * values
 
 

@@ -123,6 +123,8 @@ def _comparison(study: Study, tile: Tile, works: Mapping[str, Workload]) -> Cost
     seconds = None
     if tile.measure == "cka_minibatch":
         stored = sum(laws.gram_bytes(n, probe.batch_size, batches) for n in tapped)
-        seconds = laws.compare_seconds(products, values, stored, probe.batch_size, batches)
+        seconds = laws.compare_seconds(
+            len(tile.runs), products, values, stored, probe.batch_size, batches
+        )
     disk = laws.table_bytes(values)
     return Cost("similarity", tile.name, seconds, tile_bytes(study, tile), disk)
