@@ -190,6 +190,15 @@ def test_projections_are_counted(components):
     assert "bimodality 0.70" in head
 
 
+def test_a_seed_has_one_colour_in_all_panels(components):
+    drawing = draw("dominant_projections", components(diverged=[(8, 1.0, 0)]))
+    one, two = ([tuple(p.get_edgecolor()) for p in ax.patches] for ax in drawing.figure.axes)
+    assert len(one) == 1
+    assert len(set(two)) == 2
+    assert one[0] == two[1], "seed 1"
+    assert "seeds 0 and 1 from dark to light" in drawing.caption
+
+
 def test_projections_keep_their_sign_their_two_modes_and_what_lies_far_out(components):
     study = components(depths=(8,), seeds=(0,))
     drawing = draw("dominant_projections", study)

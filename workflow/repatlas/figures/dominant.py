@@ -46,9 +46,12 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     most = settings["max_rows"] * settings["max_columns"]
     shown = cells.iloc[choice.evenly(list(range(len(cells))), most)]
     data = _histograms(table, shown["group"])
+    data["seed"] = data["run"].map(runs.set_index("run")["seed"])
+    seeds = sorted(data["seed"].unique())
     text = [
         f"{FIGURES['dominant_projections'].title}: number of probe images by their projection, in "
-        "multiples of the root mean square; a line a network, dark to light by seed.",
+        "multiples of the root mean square; a line a network"
+        + (f", {labels.seeds(seeds)} from dark to light." if len(seeds) > 1 else "."),
         "The sign of a component is arbitrary: the heavier tail is drawn as positive.",
         f"The horizontal axis is logarithmic beyond {_LINEAR}, and with it the bins."
         if data[["from", "to"]].abs().max(axis=None) > _LINEAR
@@ -97,6 +100,8 @@ def _projections_figure(
     columns = min(most, len(shown))
     statistics = results.table("dominant_layers")
     statistics = statistics[statistics["is_reference"] == True].set_index("run")  # noqa: E712
+    seeds = sorted(data["seed"].unique())
+    colours = dict(zip(seeds, ordered(len(seeds)), strict=True))
     heads = []
     for group, name in choice.names(results, shown).items():
         found = statistics.loc[data.loc[data["group"] == group, "run"].unique()]
@@ -111,7 +116,7 @@ def _projections_figure(
     above = _TITLE + _LINE * max(head.count("\n") for head in heads)
     rows = Rows(_MARGINS, len(shown), columns, 1.6 if len(shown) <= columns else 1.2, above)
     for ax, head, group in zip(rows.axes, heads, shown["group"], strict=True):
-        _draw_histograms(ax, data[data["group"] == group])
+        _draw_histograms(ax, data[data["group"] == group], colours)
         ax.set_title(head, loc="left", pad=3, linespacing=1.1)
     rows.name_axes("Projection on PC1 (multiple of its rms)", "Examples")
     top = max(ax.get_ylim()[1] for ax in rows.axes)
@@ -135,13 +140,11 @@ def _layers(found: pd.DataFrame) -> list[str]:
     return own if len(own) <= _MOST_LAYERS else [*own[:_MOST_LAYERS], more]
 
 
-def _draw_histograms(ax: Axes, data: pd.DataFrame) -> None:
-    """A line a network of one architecture, dark to light."""
-    names = data["run"].unique()
-    for name, colour in zip(names, ordered(len(names)), strict=True):
-        own = data[data["run"] == name]
+def _draw_histograms(ax: Axes, data: pd.DataFrame, colours: Mapping[int, Any]) -> None:
+    """A line a network of one architecture, coloured by its seed."""
+    for seed, own in data.groupby("seed"):
         edges = [*own["from"], own["to"].iloc[-1]]
-        ax.stairs(own["examples"], edges, color=colour, lw=0.9)
+        ax.stairs(own["examples"], edges, color=colours[seed], lw=0.9)
     ax.set_xscale("symlog", base=_AXIS.base, linthresh=_AXIS.linthresh, linscale=_AXIS.linscale)
     ax.set_yscale("log")
 
