@@ -48,6 +48,7 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
     data = _histograms(table, shown["group"])
     data["seed"] = data["run"].map(runs.set_index("run")["seed"])
     seeds = sorted(data["seed"].unique())
+    colours = dict(zip(seeds, ordered(len(seeds)), strict=True))
     text = [
         f"{FIGURES['dominant_projections'].title}: number of probe images by their projection, in "
         "multiples of the root mean square; a line a network"
@@ -65,7 +66,7 @@ def projections(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         choice.left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
-    figure = _projections_figure(results, shown, data, settings["max_columns"])
+    figure = _projections_figure(results, shown, data, colours, settings["max_columns"])
     return Drawing(figure, data, " ".join(filter(None, text)))
 
 
@@ -95,13 +96,15 @@ def _histograms(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
 
 
 def _projections_figure(
-    results: StudyResults, shown: pd.DataFrame, data: pd.DataFrame, most: int
+    results: StudyResults,
+    shown: pd.DataFrame,
+    data: pd.DataFrame,
+    colours: Mapping[int, Any],
+    most: int,
 ) -> Figure:
     columns = min(most, len(shown))
     statistics = results.table("dominant_layers")
     statistics = statistics[statistics["is_reference"] == True].set_index("run")  # noqa: E712
-    seeds = sorted(data["seed"].unique())
-    colours = dict(zip(seeds, ordered(len(seeds)), strict=True))
     heads = []
     for group, name in choice.names(results, shown).items():
         found = statistics.loc[data.loc[data["group"] == group, "run"].unique()]
