@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ..starting import snakemake
+
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = {
     "study": "faults",
@@ -33,10 +35,8 @@ STUDY = {
 
 def command(folder: Path, *arguments: str, cores: int = 2) -> list[str]:
     """A start of the workflow as config/RECOVERY.md gives it."""
-    start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    start += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), "--cores", str(cores)]
-    start += ["--directory", str(folder), "--configfile", str(folder / "study.yaml")]
-    return [*start, *arguments]
+    where = ("--directory", folder, "--configfile", folder / "study.yaml")
+    return snakemake(*where, *arguments, cores=cores)
 
 
 # Training that is killed goes on from a checkpoint of half a second ago instead of a minute ago.

@@ -13,6 +13,8 @@ import yaml
 from repatlas import load_study
 from repatlas.study import Study
 
+from ..starting import snakemake
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "config" / "EXTENDING.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL))
@@ -39,10 +41,8 @@ def folder(tmp_path_factory):
 
 
 def start(folder, study, *arguments):
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), "--cores", "2"]
     done = subprocess.run(
-        [*command, "--configfile", study, *arguments],
+        snakemake("--configfile", study, *arguments),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

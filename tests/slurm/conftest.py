@@ -4,7 +4,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 import yaml
 import yte
 
+from ..starting import snakemake
 from .cluster import Cluster, obstacle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,9 +46,8 @@ class Driver:
 
     def __init__(self, cluster: Cluster, folder: Path, config: Path, profile: Path = PROFILE):
         self.cluster, self.folder = cluster, folder
-        self._command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        self._command += ["--workflow-profile", str(profile), "--configfile", str(config)]
-        self._command += ["--directory", str(folder), "--latency-wait", "20"]
+        where = ("--configfile", config, "--directory", folder)
+        self._command = snakemake(*where, "--latency-wait", "20", profile=profile, cores=None)
         self._command += ["--slurm-init-seconds-before-status-checks", "3"]
         self.console = folder / "console.txt"
 
@@ -140,9 +139,7 @@ def write_profile(folder: Path, **train: str | None) -> Path:
 
 def on_one_machine(config: Path, folder: Path, *arguments: str) -> None:
     """The study without SLURM, with two jobs at once."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), "--cores", "2"]
-    command += ["--configfile", str(config), "--directory", str(folder), *arguments]
+    command = snakemake("--configfile", config, "--directory", folder, *arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -3,12 +3,13 @@
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+
+from ..starting import snakemake
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "config" / "studies" / "smoke.yaml"
@@ -49,11 +50,8 @@ def start(
     folder: Path, config: Path, *arguments: str, root: Path = ROOT, **environment: str
 ) -> Outcome:
     """Start the workflow, whose code lies in `root`, with results under `folder`."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
-    command += ["--workflow-profile", str(root / "workflow/profiles/default"), "--cores", "2"]
-    command += ["--directory", str(folder), "--configfile", str(config), *arguments]
     done = subprocess.run(
-        command,
+        snakemake("--directory", folder, "--configfile", config, *arguments, root=root),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
