@@ -36,7 +36,7 @@ from repatlas.grams.form import (
     u_means,
     unpack,
 )
-from repatlas.grams.host import as_matrix, host_gram, is_torch
+from repatlas.grams.host import as_features, host_gram, is_torch
 from repatlas.threads import side_by_side
 
 __all__ = [
@@ -79,7 +79,7 @@ def gram_vector(
             from repatlas.grams.device import packed_gram
 
             return packed_gram(x if rows is None else x[rows], dtype)
-        x = as_matrix(x)
+        x = as_features(x)
         upper, diagonal, sums = host_gram(x, rows)
         m = u_means(sums, len(upper))
         shift = m.astype(upper.dtype)

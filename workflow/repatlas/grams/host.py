@@ -21,7 +21,7 @@ def is_torch(x: Any) -> bool:
     return type(x).__module__.partition(".")[0] == "torch"
 
 
-def as_matrix(x: Any) -> np.ndarray:
+def as_features(x: Any) -> np.ndarray:
     """`x` as a (n, p) array of float32 or float64, without a copy where none is needed."""
     if is_torch(x):
         x = x.detach()

@@ -8,7 +8,7 @@ import numpy as np
 
 from repatlas.errors import ConfigError, DataError
 from repatlas.grams import MIN_EXAMPLES, gram_vectors
-from repatlas.similarity.inputs import Layers, as_matrix, shared_examples
+from repatlas.similarity.inputs import Layers, checked_features, shared_examples
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, choice, is_whole, measure
 from repatlas.similarity.minibatch import Block, Weighting, explain, minibatch_cka
@@ -115,7 +115,7 @@ class ArrayBatches:
 
     def _layer(self, index: int) -> Any:
         x = self.layers.raw(index)
-        return x if getattr(x, "is_cuda", False) else as_matrix(x, self.layers.names[index])
+        return x if getattr(x, "is_cuda", False) else checked_features(x, self.layers.names[index])
 
     def _shuffled(self, turn: int) -> np.ndarray | None:
         if self.seed is None:

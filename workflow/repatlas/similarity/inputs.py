@@ -77,8 +77,8 @@ class Layers:
 
     def read(self, index: int) -> np.ndarray:
         """Layer `index` as a (examples, features) array of float32 or float64; errors as in
-        :meth:`raw` and :func:`as_matrix`."""
-        return as_matrix(self.raw(index), self.names[index])
+        :meth:`raw` and :func:`checked_features`."""
+        return checked_features(self.raw(index), self.names[index])
 
     @property
     def n_examples(self) -> int:
@@ -126,7 +126,7 @@ def as_layers(given: Any) -> Layers:
     return layers
 
 
-def as_matrix(x: Any, name: str = "x") -> np.ndarray:
+def checked_features(x: Any, name: str = "x") -> np.ndarray:
     """`x` flattened to (examples, features), float32 or float64, on the host.
 
     float16 and bfloat16 become float32, integers and truth values float64. DataError for anything
