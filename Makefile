@@ -1,6 +1,7 @@
 # make          set up .venv from the exact lock and run the default study
 # make test     set up (if needed) and pass the tests
 # make CONFIG=config/studies/smoke.yaml     another study
+# make DIRECTORY=/scratch/me/repatlas       results on another disk; every later make the same
 # make plan     say what would be done, how long it takes and how much disk; start nothing
 # make report   one self-contained file of a finished study, report.html
 # make archive  a finished study in one zip, for a paper's supplement
@@ -14,10 +15,12 @@
 PYTHON ?= python3
 CORES ?= all
 CONFIG ?= config/config.yaml
+DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES) \
+  --directory $(DIRECTORY) --configfile $(CONFIG)
 
 # Without a controller that answers, the SLURM executor costs each start of Snakemake ten seconds, so
 # it has an environment of its own: one package on top of .venv.
@@ -26,18 +29,18 @@ SLURM_READY := $(SLURM_VENV)/.ready
 
 # The study's name, and with it its folder, as its file says.
 NAME = $(shell $(BIN)/python -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))["study"])' $(CONFIG))
-STUDY_FOLDER = results/studies/$(NAME)
+STUDY_FOLDER = $(DIRECTORY)/results/studies/$(NAME)
 
 .PHONY: study report archive setup test check publish format lock plan slurm setup-slurm test-slurm \
   test-faults unlock help
 
 study: $(CONFIG) $(READY)
-	$(SNAKEMAKE) --configfile $(CONFIG)
+	$(SNAKEMAKE) $(ARGS)
 	@$(MAKE) --no-print-directory report
 
 # Needs a finished study and no network: Snakemake brings along all that the page shows.
 report: $(CONFIG) $(READY)
-	@$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report $(STUDY_FOLDER)/report.html $(ARGS)
+	@$(SNAKEMAKE) --quiet all --report results/studies/$(NAME)/report.html
 	@echo "Report: $(STUDY_FOLDER)/report.html"
 
 archive: report
@@ -45,7 +48,7 @@ archive: report
 
 # Only where no workflow is running: nothing can tell a killed one from one that runs.
 unlock: $(CONFIG) $(READY)
-	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock
+	@$(SNAKEMAKE) --unlock
 
 # Asked for where the study's file is not there.
 $(CONFIG):
@@ -55,8 +58,9 @@ help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
 
 plan: $(CONFIG) $(READY)
-	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules
-	@$(BIN)/python -m repatlas plan --configfile $(CONFIG)
+	@$(SNAKEMAKE) --dry-run --quiet rules
+	@cd $(DIRECTORY) && $(abspath $(BIN))/python -m repatlas plan --configfile $(abspath $(CONFIG)) \
+	  --cores $(CORES)
 
 setup: $(READY)
 
@@ -70,7 +74,7 @@ $(READY): envs/requirements.lock pyproject.toml
 
 slurm: $(CONFIG) $(SLURM_READY)
 	$(SLURM_VENV)/bin/python -m snakemake --workflow-profile workflow/profiles/slurm \
-	  --configfile $(CONFIG) $(ARGS)
+	  --directory $(DIRECTORY) --configfile $(CONFIG) $(ARGS)
 
 test-slurm: $(SLURM_READY)
 	$(SLURM_VENV)/bin/python -m pytest -m slurm -rs tests/slurm
@@ -100,14 +104,13 @@ check: $(READY)
 	$(BIN)/snakemake --lint --configfile config/studies/smoke.yaml
 
 # Copy what git keeps of a finished study: small tables, pictures, captions, configuration.
+publish: FINISHED = $(DIRECTORY)/results/studies/$(STUDY)
 publish:
 	@test -n "$(STUDY)" || { echo "name the study: make publish STUDY=default"; exit 2; }
 	mkdir -p results/published/$(STUDY)/tables results/published/$(STUDY)/figures
-	cp results/studies/$(STUDY)/tables/*.csv results/published/$(STUDY)/tables/
-	cp results/studies/$(STUDY)/figures/*.png results/studies/$(STUDY)/figures/*.txt \
-	  results/published/$(STUDY)/figures/
-	cp results/studies/$(STUDY)/config.json results/studies/$(STUDY)/provenance.json \
-	  results/published/$(STUDY)/
+	cp $(FINISHED)/tables/*.csv results/published/$(STUDY)/tables/
+	cp $(FINISHED)/figures/*.png $(FINISHED)/figures/*.txt results/published/$(STUDY)/figures/
+	cp $(FINISHED)/config.json $(FINISHED)/provenance.json results/published/$(STUDY)/
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -111,7 +111,7 @@ def check_machine(
         raise ResourceError(
             f"The study needs at least {needed / 1e9:.1f} GB of disk for its stores, but only "
             f"{available / 1e9:.1f} GB are free for {results}.\nFree some space, or start with "
-            f"`--directory` on a larger disk.{hint}"
+            f"`--directory` (make DIRECTORY=...) on a larger disk.{hint}"
         )
     for tile in study.tiles:
         for sizes in compared_features(study, tile):
