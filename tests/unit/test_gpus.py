@@ -1,5 +1,7 @@
 """Jobs that share GPUs, on a machine that need not have any: their number is made up."""
 
+import argparse
+import importlib
 import json
 import os
 import signal
@@ -9,8 +11,12 @@ import time
 from functools import partial
 
 import pytest
+import torch
 from repatlas import cli, gpus
+from repatlas.errors import ResourceError, StoreError
 from repatlas.gpus import own_gpu, visible_gpus
+from repatlas.training import device
+from repatlas.training.device import choose
 
 # Holds a GPU until its standard input ends; says which one it has.
 HOLDER = """
@@ -80,12 +86,68 @@ def test_a_killed_job_leaves_its_gpu(hold):
     assert has(hold("0")) == "0"
 
 
-@pytest.mark.parametrize("device", [None, "cpu", "cuda:1"])
-def test_only_a_job_that_leaves_the_choice_is_given_one(monkeypatch, tmp_path, device):
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_a_job_for_the_cpu_is_given_none(monkeypatch, tmp_path, device):
     monkeypatch.delenv(gpus.VISIBLE, raising=False)
     with own_gpu(device, lambda: ["0"], tmp_path / "locks"):
         assert gpus.VISIBLE not in os.environ
     assert not (tmp_path / "locks").exists()
+
+
+def test_a_named_gpu_is_locked_under_the_name_it_has_and_stays_its_number(
+    hold, monkeypatch, tmp_path
+):
+    monkeypatch.setenv(gpus.VISIBLE, "4,5")
+    assert has(hold("4,5")) == "4"
+    with own_gpu("cuda:1", visible_gpus_of_two, tmp_path / "locks"):
+        assert os.environ[gpus.VISIBLE] == "4,5"
+        third = hold("4,5")
+        os.set_blocking(third.stdout.fileno(), False)
+        time.sleep(1.5)
+        assert not third.stdout.readline(), "both are taken"
+    os.set_blocking(third.stdout.fileno(), True)
+    assert has(third) == "5"
+
+
+def visible_gpus_of_two():
+    return visible_gpus(lambda: 2)
+
+
+def test_a_gpu_that_is_not_there_is_left_to_torch(monkeypatch, tmp_path):
+    with own_gpu("cuda:2", visible_gpus_of_two, tmp_path / "locks") as waited:
+        assert waited == 0
+    with pytest.raises(ResourceError, match="'cuda:2' was asked for"):
+        choose("cuda:2", 1)
+
+
+def test_an_orphan_does_not_wait(hold, monkeypatch, tmp_path):
+    assert has(hold("0")) == "0"
+    monkeypatch.setattr(gpus, "orphaned", lambda: True)
+    monkeypatch.setattr(
+        cli, "own_gpu", partial(own_gpu, gpus=lambda: ["0"], folder=tmp_path / "locks")
+    )
+    assert cli.main(["train"]) == 1
+    ended = pytest.raises(StoreError, match="the workflow that started this job has ended")
+    with ended, own_gpu("auto", lambda: ["0"], tmp_path / "locks"):
+        pass
+
+
+def test_a_gpu_that_torch_cannot_use_is_said(monkeypatch, caplog):
+    monkeypatch.setattr(device, "cuda_devices", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with caplog.at_level("WARNING", "repatlas"):
+        assert choose("auto", 1).type == "cpu"
+    assert "There is a GPU, but torch" in caplog.text
+
+
+def test_commands_on_devices_are_those_with_the_option():
+    found = set()
+    for name in cli.COMMANDS:
+        parser = argparse.ArgumentParser()
+        importlib.import_module(f"repatlas.cli.{name}").add_arguments(parser)
+        if "--device" in parser.format_help():
+            found.add(name)
+    assert found == set(cli.ON_DEVICES)
 
 
 def test_without_a_gpu_nothing_is_chosen(monkeypatch, tmp_path):

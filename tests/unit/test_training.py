@@ -182,8 +182,12 @@ def test_interrupted_training_ends_where_uninterrupted_training_does(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(loop.checkpoint, "save_resume", save_then_die)
+    elsewhere = {"device": "cuda", "model": "a GPU", "torch": "2.14.1"}
+    describe = loop.describe
+    monkeypatch.setattr(loop, "describe", lambda device: elsewhere)
     with pytest.raises(KeyboardInterrupt):
         run("cut", digits_spec(), "cut")
+    monkeypatch.setattr(loop, "describe", describe)
     assert (tmp_path / "cut" / "resume.pt").exists()
     monkeypatch.setattr(loop.checkpoint, "save_resume", original)
     epochs = []
@@ -194,10 +198,13 @@ def test_interrupted_training_ends_where_uninterrupted_training_does(
     resumed = files_of(run("cut", digits_spec(), "cut")[1])
     assert len(epochs) == 4 - stop_after, "it went on, it did not start over"
     assert resumed == whole
-    earlier = read_json(tmp_path / "cut" / "hardware.json")["earlier"]
+    hardware = read_json(tmp_path / "cut" / "hardware.json")
+    assert (hardware["device"], hardware["other_devices"]) == ("cpu", [elsewhere])
+    earlier = hardware["earlier"]
     assert earlier["cpu_seconds"] > 0
     assert 0 < earlier["seconds"] < 600
-    assert "earlier" not in read_json(tmp_path / "whole" / "hardware.json")
+    whole_on = read_json(tmp_path / "whole" / "hardware.json")
+    assert not {"earlier", "other_devices"} & set(whole_on)
     assert not (tmp_path / "cut" / "resume.pt").exists()
 
 

@@ -18,6 +18,9 @@ from pathlib import Path
 
 import filelock
 
+from repatlas.errors import StoreError
+from repatlas.locks import orphaned
+
 log = logging.getLogger(__name__)
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -38,7 +41,10 @@ def count_gpus() -> int:
     done = subprocess.run(
         [sys.executable, "-c", command], capture_output=True, text=True, check=False
     )
-    return int(done.stdout) if done.returncode == 0 else 0
+    if done.returncode != 0:
+        log.warning("The GPUs of this machine cannot be counted: %s", done.stderr.strip())
+        return 0
+    return int(done.stdout)
 
 
 def visible_gpus(count: Callable[[], int] = count_gpus) -> list[str]:
@@ -55,11 +61,17 @@ def own_gpu(
 ) -> Iterator[float]:
     """Hold a GPU, or one of its shares, while the block runs; yields the seconds waited for it.
 
-    `device` is what the job was told: only `auto` and `cuda` leave the choice. Where there is a
-    GPU, the block finds CUDA_VISIBLE_DEVICES set to the one it has. Jobs of one user on one machine
-    meet in `folder`, by default one under the temporary folder.
+    `device` is what the job was told: `auto` and `cuda` leave the choice, and where there is a GPU
+    the block finds CUDA_VISIBLE_DEVICES set to the one it has. With `cuda:N` it is that one, by the
+    number that it has for this process. Jobs of one user on one machine meet in `folder`, by
+    default one under the temporary folder; what others do on a GPU is not known here.
+
+    StoreError where the workflow that started this job ends while it waits.
     """
-    names = gpus() if device in ("auto", "cuda") else []
+    names = gpus() if device and device.partition(":")[0] in ("auto", "cuda") else []
+    number = (device or "").partition(":")[2]
+    if number:
+        names = names[int(number) : int(number) + 1]
     if not names:
         yield 0.0
         return
@@ -71,13 +83,14 @@ def own_gpu(
     waited = time.monotonic() - began
     log.debug("GPU %s, after %.1f s of waiting", name, waited)
     before = os.environ.get(VISIBLE)
-    os.environ[VISIBLE] = name
+    if not number:
+        os.environ[VISIBLE] = name
     try:
         yield waited
     finally:
         lock.release()
         if before is None:
-            del os.environ[VISIBLE]
+            os.environ.pop(VISIBLE, None)
         else:
             os.environ[VISIBLE] = before
 
@@ -97,6 +110,11 @@ def _take(names: list[str], shares: int, folder: Path) -> tuple[str, filelock.Fi
         if not said:
             log.info("Waiting for a GPU: %d, each with %d jobs, are taken", len(names), shares)
             said = True
+        if orphaned():
+            raise StoreError(
+                "All GPUs are taken, and the workflow that started this job has ended.\n"
+                "Start the workflow again: it goes on from what is there."
+            )
         time.sleep(LOOK_EVERY)
 
 

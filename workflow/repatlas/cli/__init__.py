@@ -64,6 +64,16 @@ STEPS = {
     "examine": "look at code of your own that a study names",
 }
 COMMANDS = {**BY_HAND, **STEPS}
+# Those with the option `--device`, which is `auto` where it is not given.
+ON_DEVICES = (
+    "train",
+    "load_checkpoint",
+    "extract",
+    "linear_probes",
+    "principal_components",
+    "dynamics",
+    "block_deletion",
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -105,12 +115,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     early = _known_early(arguments[1:])
-    # The GPU before torch is imported, because a job that waits for one should hold no memory.
-    with _messages(early.log), own_gpu(early.device) as waited:
-        code = _run(chosen.command, arguments[1:])
-        if early.device and early.log and code == 0:
-            record = {**_gpu(), "waited_seconds": waited}
-            write_json(early.log.with_suffix(".gpu.json"), record)
+    device = early.device or ("auto" if chosen.command in ON_DEVICES else None)
+    with _messages(early.log):
+        try:
+            # The GPU before torch is imported: a job that waits for one should hold no memory.
+            with own_gpu(device) as waited:
+                code = _run(chosen.command, arguments[1:])
+                if device and early.log and code == 0:
+                    record = {**_gpu(), "waited_seconds": waited}
+                    write_json(early.log.with_suffix(".gpu.json"), record)
+        except RepatlasError as error:
+            return _said(error)
     return code
 
 
@@ -146,13 +161,18 @@ def _run(command: str, arguments: Sequence[str]) -> int:
         with _alone(module, options, command):
             module.run(options)
     except RepatlasError as error:
-        logging.getLogger("repatlas").error("%s", error)
-        return error.exit_code
+        return _said(error)
     except Exception:
         # A defect of repatlas, not of the user's input: the traceback is the message.
         logging.getLogger("repatlas").exception("unexpected error")
         return 70
     return 0
+
+
+def _said(error: RepatlasError) -> int:
+    """The error as a message, and its exit code."""
+    logging.getLogger("repatlas").error("%s", error)
+    return error.exit_code
 
 
 def _alone(

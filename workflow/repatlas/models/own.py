@@ -71,7 +71,8 @@ def build_own(
             f"{name} is called with {', '.join(arguments)}, but takes "
             f"{', '.join(_parameters(make)) or 'nothing'}: {error}"
         ) from None
-    with torch.random.fork_rng():
+    # Not the GPUs' generators, which would start CUDA on every one of them.
+    with torch.random.fork_rng(devices=[]):
         if generator is not None:
             torch.manual_seed(generator.initial_seed())
         try:

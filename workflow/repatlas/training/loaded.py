@@ -13,6 +13,7 @@ from repatlas.models.registry import build
 from repatlas.models.saved import load_saved
 from repatlas.run_record import write_status
 from repatlas.training import record
+from repatlas.training.device import describe
 from repatlas.training.evaluate import logits, score
 
 
@@ -44,5 +45,5 @@ def take(
         "parameters": sum(p.numel() for p in network.parameters()),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    record.write(folder, spec, network, values, [], device)
+    record.write(folder, spec, network, values, [], describe(device))
     return write_status(folder, status)

@@ -11,9 +11,10 @@ import math
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from repatlas.models.registry import build
 from repatlas.run_record import RESUMED, is_made, read_status, write_status
 from repatlas.training import checkpoint, record
 from repatlas.training.batches import TrainingBatches
+from repatlas.training.device import describe
 from repatlas.training.evaluate import logits, score
 from repatlas.training.optimiser import Optimiser
 from repatlas.training.principal_component import PrincipalComponentPenalty
@@ -222,11 +224,14 @@ def train(
     training = Training(spec, dataset, device, scratch)
     resume = scratch / "resume.pt"
     state = checkpoint.load_resume(resume, identity, device)
+    here = describe(device)
+    devices: list[dict[str, str]] = []  # of earlier attempts
     if training.can_restore(state):
         assert state is not None
         training.restore(state)
-        spent.earlier = state["spent"]
+        spent.earlier, devices = state["spent"], state["devices"]
         log.info("%s: %s %d", name, RESUMED, training.epoch)
+    del state  # it holds the weights a second time
     progress = Progress(name, training)
     scratch.mkdir(parents=True, exist_ok=True)
     saved = time.monotonic()
@@ -236,12 +241,14 @@ def train(
             progress.report()
             due = end.told or time.monotonic() - saved > RESUME_EVERY
             if due and not training.finished:
-                checkpoint.save_resume(training.state(identity) | {"spent": spent.total()}, resume)
+                made = {"spent": spent.total(), "devices": _with(devices, here)}
+                checkpoint.save_resume(training.state(identity) | made, resume)
                 saved = time.monotonic()
                 if end.told:
                     log.info("%s: told to end; saved after epoch %d", name, training.epoch)
                     raise SystemExit(128 + signal.SIGTERM)
-        status = _record(training, identity, folder, device, spent.earlier)
+        others = [one for one in devices if one != here]
+        status = _record(training, identity, folder, here, spent.earlier, others)
     resume.unlink(missing_ok=True)
     if training.trajectory is not None:
         training.trajectory.clear()
@@ -265,12 +272,17 @@ class Spent:
         }
 
 
+def _with(devices: list[dict[str, str]], here: dict[str, str]) -> list[dict[str, str]]:
+    return devices if here in devices else [*devices, here]
+
+
 def _record(
     training: Training,
     identity: Mapping,
     folder: Path,
-    device: torch.device,
+    device: Mapping[str, str],
     earlier: Mapping[str, float],
+    others: Sequence[Mapping[str, str]],
 ) -> dict:
     """Write the files of a run, status last."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -294,9 +306,12 @@ def _record(
         "code": identity["code"],
         "data": identity["data"],
     }
-    record.write(
-        folder, identity["spec"], training.network, values, training.curve, device, earlier
-    )
+    hardware: dict[str, Any] = dict(device)
+    if earlier:
+        hardware["earlier"] = dict(earlier)
+    if others:
+        hardware["other_devices"] = list(others)
+    record.write(folder, identity["spec"], training.network, values, training.curve, hardware)
     if training.trajectory is not None:
         training.trajectory.hand_over(training.step, folder)
     return write_status(folder, status)

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from repatlas.files import whole_file, write_json, write_text
 from repatlas.training import checkpoint
-from repatlas.training.device import describe
 
 CURVE = [
     "epoch",
@@ -32,22 +30,19 @@ def write(
     network: nn.Module,
     logits: np.ndarray,
     curve: Sequence[Mapping[str, Any]],
-    device: torch.device,
-    earlier: Mapping[str, float] | None = None,
+    hardware: Mapping[str, Any],
 ) -> None:
     """Write spec.json, model.pt, test_logits.npy, curve.csv and hardware.json into `folder`.
 
     logits: (n, classes) float32 on the evaluation set; curve: a mapping with the keys of CURVE an
-    epoch, NaN where there is nothing; earlier: what attempts that were cut off took.
+    epoch, NaN where there is nothing; hardware: the device, as `device.describe`, and of attempts
+    that were cut off what they took and on which other devices.
     """
     write_json(folder / "spec.json", spec)
     checkpoint.save(checkpoint.snapshot(network), folder / "model.pt")
     with whole_file(folder / "test_logits.npy") as partial, open(partial, "wb") as handle:
         np.save(handle, logits)
     write_text(folder / "curve.csv", _csv(curve))
-    hardware: dict[str, Any] = {**describe(device)}
-    if earlier:
-        hardware["earlier"] = dict(earlier)
     write_json(folder / "hardware.json", hardware)
 
 
