@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ class Part:
     lines: list[Line]
     seconds: dict[str, list[float]]
     load: float | None = None
-    made: dict[str, str | None] | None = None
+    made: dict[str, Any] | None = None
 
     def as_record(self) -> dict[str, Any]:
         """This part as JSON; an unknown standard error is null."""
@@ -104,20 +105,14 @@ def table(parts: Sequence[Part]) -> str:
     return "\n".join(rows)
 
 
-def made() -> dict[str, str | None]:
-    """The day, the processor and the commit of what is measured now: parts of a file may differ in
-    them."""
+def made() -> dict[str, Any]:
+    """Day, commit, processor, GPU, cores, system and versions of what is measured now. The parts of
+    a file may differ in all of them."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "processor": _processor(),
         "commit": git_output(Path(__file__).parent, "rev-parse", "--short", "HEAD"),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Processor, cores, system and versions."""
-    return {
         "processor": _processor(),
+        "gpu": _gpu(),
         "cores": os.cpu_count(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
@@ -125,16 +120,16 @@ def machine() -> dict[str, Any]:
     }
 
 
-def save(
-    parts: Sequence[Part],
-    about: dict[str, Any],
-    folder: Path,
-    name: str,
-    ratio_of: str = "times",
-) -> None:
+def _gpu() -> str | None:
+    """The GPU that torch takes where none is named, if it was asked for."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch and torch.cuda.is_initialized() else None
+
+
+def save(parts: Sequence[Part], folder: Path, name: str, ratio_of: str = "times") -> None:
     """<name>.json and <name>.png in `folder`; the figure shows ratios of `ratio_of`."""
     records = {part.name: part.as_record() for part in parts}
-    write_json(folder / f"{name}.json", {**about, "parts": records})
+    write_json(folder / f"{name}.json", {"parts": records})
     draw(parts, folder / f"{name}.png", ratio_of)
 
 

@@ -109,5 +109,5 @@ class Script:
         found = {name: report.part_of(name, record) for name, record in known.items()}
         found |= {part.name: part for part in parts}
         ordered = [found[job.name] for job in self.jobs if job.name in found]
-        report.save(ordered, report.machine(), output, self.name, self.ratio_of)
+        report.save(ordered, output, self.name, self.ratio_of)
         print(f"\n{path} and {self.name}.png written.")

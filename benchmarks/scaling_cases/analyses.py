@@ -1,6 +1,6 @@
 """The parts of analyses, each alone: their laws are sums of these."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
 
@@ -72,46 +72,77 @@ Part = tuple[list[Growth], dict[str, float]]
 
 
 def _fitted(
-    names: tuple[str, str],
-    by: Sequence[float],
-    calls: Sequence[Callable[[], Any]],
-    counts: dict[str, list[float]],
+    quantity: str,
+    by: Mapping[str, Mapping[float, Hashable]],
+    calls: Mapping[Hashable, Callable[[], Any]],
+    counts: Mapping[str, Mapping[Hashable, float]],
     rounds: int,
 ) -> Part:
-    """One quantity along one size, `names`, and the rates of its `counts`."""
-    found = list(seconds(dict(enumerate(calls)), rounds).values())
-    values, errors = [value for value, _ in found], [error for _, error in found]
-    rates = fit(counts, values)
-    law = [sum(rates[name] * column[k] for name, column in counts.items()) for k in range(len(by))]
-    return [Growth(names[0], "s", names[1], by, values, law, errors)], rates
+    """One quantity along some sizes, and the rates of its `counts`.
+
+    `by`: along which sizes, and which of the `calls` is the one of each; `counts`: of each rate
+    what it multiplies, for each call. All calls are fitted together.
+    """
+    found = seconds(calls, rounds)
+    columns = {rate: [column[call] for call in calls] for rate, column in counts.items()}
+    rates = fit(columns, [found[call][0] for call in calls])
+    growths = []
+    for name, line in by.items():
+        values, errors = zip(*(found[call] for call in line.values()), strict=True)
+        law = [
+            sum(rates[rate] * column[call] for rate, column in counts.items())
+            for call in line.values()
+        ]
+        growths.append(Growth(quantity, "s", name, list(line), values, law, errors))
+    return growths, rates
+
+
+def _along(
+    quantity: str,
+    name: str,
+    calls: Mapping[float, Callable[[], Any]],
+    counts: Mapping[str, Callable[[float], float]],
+    rounds: int,
+) -> Part:
+    """The same along one size: a call and what each rate multiplies, by the size."""
+    columns = {rate: {size: count(size) for size in calls} for rate, count in counts.items()}
+    return _fitted(quantity, {name: {size: size for size in calls}}, calls, columns, rounds)
 
 
 def _grams(sizes: Sizes, rounds: int) -> Part:
-    batches = [Batch(n) for n in sizes.probe_sizes]
-    once = [float(LAYERS)] * len(batches)
-    squares, cubes = ([float(LAYERS * n**k) for n in sizes.probe_sizes] for k in (2, 3))
-    cases: list[tuple[str, list[Callable[[], None]], dict[str, list[float]]]] = [
+    batches = {n: Batch(n) for n in sizes.probe_sizes}
+
+    def once(_n: float) -> float:
+        return LAYERS
+
+    def squares(n: float) -> float:
+        return LAYERS * n**2
+
+    def cubes(n: float) -> float:
+        return LAYERS * n**3
+
+    cases: list[tuple[str, Callable[[Batch], None], dict[str, Callable[[float], float]]]] = [
         (
             "Grams altered",
-            [b.without_none for b in batches],
+            Batch.without_none,
             {"cpu_altered_entry": squares, "cpu_altered_layer": once},
         ),
         (
             "first components taken out",
-            [b.without_component for b in batches],
+            Batch.without_component,
             {"entry": squares, "layer": once, "cpu_eigen_mac": cubes},
         ),
         (
             "first components",
-            [b.first_components for b in batches],
+            Batch.first_components,
             {"cpu_component_entry": squares, "cpu_component_layer": once},
         ),
     ]
     growths: list[Growth] = []
     rates: dict[str, float] = {}
-    for name, calls, counts in cases:
-        names = (name, "batch size")
-        growth, found = _fitted(names, sizes.probe_sizes, calls, counts, rounds)
+    for name, call, counts in cases:
+        calls = {n: partial(call, batch) for n, batch in batches.items()}
+        growth, found = _along(f"{name}, {LAYERS} layers", "batch size", calls, counts, rounds)
         growths += growth
         rates |= {key: value for key, value in found.items() if key.startswith("cpu_")}
     return growths, rates
@@ -128,44 +159,58 @@ def _components(sizes: Sizes, rounds: int) -> Part:
             space.finish()
 
     generator = torch.Generator().manual_seed(0)
-    drawn = [torch.randn(250, p, generator=generator) for p in sizes.features]
-    counts = {"cpu_lanczos_feature": [2.0 * n * p for p in sizes.features]}
-    names = ("two passes of block Lanczos", "features")
-    return _fitted(names, sizes.features, [partial(two_passes, x) for x in drawn], counts, rounds)
+    drawn = {p: torch.randn(250, p, generator=generator) for p in sizes.features}
+    calls = {p: partial(two_passes, x) for p, x in drawn.items()}
+    counts = {"cpu_lanczos_feature": lambda p: 2.0 * n * p}
+    name = f"two passes of block Lanczos, {n:,} images"
+    return _along(name, "features", calls, counts, rounds)
 
 
 def _ridge(sizes: Sizes, rounds: int) -> Part:
-    """Of layers with more features than images, and with fewer."""
-    n, generator = sizes.learnt, torch.Generator().manual_seed(0)
-    labels = torch.arange(n) % CLASSES
+    """Of layers with fewer features than images, and with more."""
+    generator, largest = torch.Generator().manual_seed(0), max(sizes.learnt)
 
-    def dual(x: torch.Tensor) -> None:
-        gram = torch.zeros(n, n, dtype=torch.float64)
+    def dual(x: torch.Tensor, labels: torch.Tensor) -> None:
+        gram = torch.zeros(len(x), len(x), dtype=torch.float64)
         add_gram(gram, x)
         complete(gram)
         fit_gram(gram, labels, CLASSES)
 
-    def primal(x: torch.Tensor) -> None:
+    def primal(x: torch.Tensor, labels: torch.Tensor) -> None:
         moments = Moments(x.shape[1], CLASSES, CPU)
         moments.add(x, indicators(labels, CLASSES))
         moments.solve([0.1] * (laws.PENALTIES + 1))
 
-    features = [n // 2, *(k * n for k in (2, 4))]
-    drawn = [torch.randn(n, p, generator=generator) for p in features]
-    calls = [partial(dual if p > n else primal, x) for p, x in zip(features, drawn, strict=True)]
-    macs = [laws.ridge_macs([p], n, CLASSES) for p in features]
-    names = ("linear probe in closed form", "features")
-    return _fitted(names, features, calls, {"cpu_double_mac": macs}, rounds)
+    shapes = [(largest, round(share * largest)) for share in (1 / 4, 1 / 2, 2, 8)]
+    shapes += [(n, 2 * largest) for n in sizes.learnt if n < largest]
+    calls, counts = {}, {shape: laws.ridge_work([shape[1]], shape[0], CLASSES) for shape in shapes}
+    for n, p in shapes:
+        x, labels = torch.randn(n, p, generator=generator), torch.arange(n) % CLASSES
+        calls[n, p] = partial(dual if p > n else primal, x, labels)
+    by = {
+        "features": {p: (n, p) for n, p in shapes if n == largest},
+        "images": {n: (n, p) for n, p in sorted(shapes) if p == 2 * largest},
+    }
+    columns = {
+        "cpu_double_mac": {shape: work.products for shape, work in counts.items()},
+        "cpu_factor_mac": {shape: work.factors for shape, work in counts.items()},
+        "cpu_factor_entry": {shape: work.entries for shape, work in counts.items()},
+    }
+    return _fitted("linear probe in closed form", by, calls, columns, rounds)
 
 
 def _sgd(sizes: Sizes, rounds: int) -> Part:
-    generator = torch.Generator().manual_seed(0)
-    drawn = [torch.randn(BATCH, p, generator=generator) for p in sizes.features]
-    labels = torch.arange(BATCH) % CLASSES
-    probes = [DenseProbe(p, CLASSES, 0.01, 0.9, generator, CPU) for p in sizes.features]
-    calls = [partial(probe.learn, x, labels) for probe, x in zip(probes, drawn, strict=True)]
-    counts = {"cpu_probe_mac": [float(BATCH * CLASSES * p) for p in sizes.features]}
-    return _fitted(("step of a linear probe", "features"), sizes.features, calls, counts, rounds)
+    generator, labels = torch.Generator().manual_seed(0), torch.arange(BATCH) % CLASSES
+    calls = {}
+    for p in sizes.features:
+        probe = DenseProbe(p, CLASSES, 0.01, 0.9, generator, CPU)
+        calls[p] = partial(probe.learn, torch.randn(BATCH, p, generator=generator), labels)
+    counts: dict[str, Callable[[float], float]] = {
+        "cpu_probe_mac": lambda p: BATCH * CLASSES * p,
+        "cpu_probe_step": lambda _p: 1.0,
+    }
+    name = f"step of a linear probe, {BATCH} images"
+    return _along(name, "features", calls, counts, rounds)
 
 
 def _predictions(sizes: Sizes, rounds: int) -> Part:
@@ -186,8 +231,10 @@ def _predictions(sizes: Sizes, rounds: int) -> Part:
         disagreement(a, b, 0)
         exchanged_networks(a.correct, b.correct, a.labels)
 
-    pairs = [(drawn(n, "a"), drawn(n, "b")) for n in sizes.seeds]
-    counts = {"cpu_prediction": [2.0 * n * sizes.tested for n in sizes.seeds]}
-    counts["cpu_prediction_pair"] = [1.0] * len(pairs)
-    names = ("predictions of a pair", "networks of each")
-    return _fitted(names, sizes.seeds, [partial(compared, *p) for p in pairs], counts, rounds)
+    calls = {n: partial(compared, drawn(n, "a"), drawn(n, "b")) for n in sizes.seeds}
+    counts: dict[str, Callable[[float], float]] = {
+        "cpu_prediction": lambda n: 2.0 * n * sizes.tested,
+        "cpu_prediction_pair": lambda _n: 1.0,
+    }
+    name = f"predictions of a pair of architectures, {sizes.tested:,} images"
+    return _along(name, "networks of each", calls, counts, rounds)

@@ -144,7 +144,7 @@ def forward(made: Training, batch: int) -> None:
         made.network(as_input(made.test_images[:batch], made.device))
 
 
-def memory(sizes: Sizes) -> tuple[list[Growth], dict[str, float]]:
+def memory(sizes: Sizes, _rounds: int) -> tuple[list[Growth], dict[str, float]]:
     """Growth of the peak memory of training and of a forward pass, and their rates."""
     batch, nets = sizes.batch, sizes.weighed
     works = [work_of(n) for n in nets]

@@ -1,27 +1,72 @@
 """What is said of growth: a table, JSON, and a figure of points beside laws."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from repatlas.figures.style import DOUBLE, GREY, style
-from repatlas.files import whole_file, write_json
+from repatlas.files import read_json, whole_file, write_json
 
 from scaling_cases.growth import Growth
 
 COLUMNS = 4
 BLUE = "#0072b2"
+TITLE = 30  # characters of a panel's title in a line
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that was measured: its growths, the rates fitted to them, rounds, the machine's load
+    average when it began; when, where and with what, as :func:`harness.report.made`."""
+
+    name: str
+    growths: Sequence[Growth]
+    rates: Mapping[str, float]
+    rounds: int
+    load: float
+    made: Mapping[str, Any]
+
+    def as_record(self) -> dict[str, Any]:
+        """This part as JSON."""
+        growths = []
+        for growth in self.growths:
+            record = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(growth).items()}
+            for name, value in (("exponent", growth.exponent), ("law", growth.law_exponent)):
+                record[name] = None if math.isnan(value) else value
+            growths.append(record)
+        about = {"rounds": self.rounds, "load": self.load, "made": dict(self.made)}
+        return {**about, "growth": growths, "rates": dict(self.rates)}
+
+
+def _part_of(name: str, record: Mapping[str, Any]) -> Part:
+    fields = Growth.__dataclass_fields__
+    growths = [Growth(**{k: g[k] for k in fields}) for g in record["growth"]]
+    return Part(name, growths, record["rates"], record["rounds"], record["load"], record["made"])
+
+
+def with_last(parts: Sequence[Part], folder: Path, names: Sequence[str]) -> list[Part]:
+    """`parts`, and of those of `names` that are not among them the last in `folder`; in the order
+    of `names`."""
+    path = folder / "scaling.json"
+    last = read_json(path)["parts"] if path.exists() else {}
+    found = {name: _part_of(name, record) for name, record in last.items()}
+    found |= {part.name: part for part in parts}
+    return [found[name] for name in names if name in found]
 
 
 def table(growths: Sequence[Growth]) -> str:
     """A line for each growth: its range, its exponent, the law's, and the largest deviation."""
-    head = f"{'quantity':<26} {'by':<14} {'from':>9} {'to':>9} {'exponent':>9} {'law':>6}  off by"
+    wide = max((len(g.quantity) for g in growths), default=0)
+    head = (
+        f"{'quantity':<{wide}} {'by':<16} {'from':>9} {'to':>9} {'exponent':>9} {'law':>6}  off by"
+    )
     rows = [head]
     for g in growths:
         rows.append(
-            f"{g.quantity:<26} {g.by:<14} {_number(g.measured[0], g.unit):>9} "
+            f"{g.quantity:<{wide}} {g.by:<16} {_number(g.measured[0], g.unit):>9} "
             f"{_number(g.measured[-1], g.unit):>9} {g.exponent:>9.2f} {g.law_exponent:>6.2f}  "
             f"{100 * (g.deviation - 1):.0f} %"
         )
@@ -37,18 +82,11 @@ def _number(value: float, unit: str) -> str:
     return f"{value:.3g} B"
 
 
-def save(
-    growths: Sequence[Growth], rates: Mapping[str, float], about: Mapping[str, Any], folder: Path
-) -> None:
+def save(parts: Sequence[Part], folder: Path) -> None:
     """scaling.json and scaling.png in `folder`."""
-    records = []
-    for growth in growths:
-        record = asdict(growth)
-        for name, value in (("exponent", growth.exponent), ("law", growth.law_exponent)):
-            record[name] = None if math.isnan(value) else value
-        records.append({k: list(v) if isinstance(v, tuple) else v for k, v in record.items()})
-    write_json(folder / "scaling.json", {**about, "growth": records, "rates": dict(rates)})
-    draw(growths, folder / "scaling.png")
+    records = {part.name: part.as_record() for part in parts}
+    write_json(folder / "scaling.json", {"parts": records})
+    draw([growth for part in parts for growth in part.growths], folder / "scaling.png")
 
 
 def draw(growths: Sequence[Growth], path: Path) -> None:
@@ -88,7 +126,7 @@ def draw(growths: Sequence[Growth], path: Path) -> None:
                 middle = math.sqrt(low * high)
                 panel.set_ylim(middle / 4, middle * 4)
             grows = f"exponent {g.exponent:.2f}, law {g.law_exponent:.2f}"
-            panel.set_title(f"{g.quantity}\n{grows}", fontsize=6.5)
+            panel.set_title(f"{textwrap.fill(g.quantity, TITLE)}\n{grows}", fontsize=6.5)
             panel.set_xlabel(g.by)
             panel.set_ylabel(unit)
         figure.supxlabel("points: measured; lines: the law with fitted rates", fontsize=6.5)

@@ -32,7 +32,7 @@ class Sizes:
     batches: tuple[int, ...]
     compared: int
     features: tuple[int, ...]
-    learnt: int
+    learnt: tuple[int, ...]
     seeds: tuple[int, ...]
     tested: int
 
@@ -72,7 +72,7 @@ FULL = Sizes(
     batches=(1, 2, 4, 8),
     compared=256,
     features=(2048, 4096, 16_384),
-    learnt=2048,
+    learnt=(512, 1024, 2048),
     seeds=(5, 20, 80),
     tested=10_000,
 )
@@ -90,7 +90,7 @@ SMALL = Sizes(
     batches=(1, 2),
     compared=16,
     features=(64, 128),
-    learnt=40,
+    learnt=(20, 40),
     seeds=(4, 6),
     tested=100,
 )

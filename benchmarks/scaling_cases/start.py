@@ -5,6 +5,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from scaling_cases.growth import Growth
+from scaling_cases.sizes import Sizes
 from scaling_cases.timing import seconds
 
 # What the two kinds of job import; a job of tables has no torch.
@@ -28,7 +30,7 @@ print(peak() * 1e6)
 HERE = Path(__file__).resolve().parents[1]
 
 
-def measure(rounds: int) -> dict[str, float]:
+def measure(_sizes: Sizes, rounds: int) -> tuple[list[Growth], dict[str, float]]:
     """Seconds from the start of Python until a job's modules are there, and bytes that a job with
     torch holds then."""
     calls = {
@@ -38,4 +40,4 @@ def measure(rounds: int) -> dict[str, float]:
     found = {name: value for name, (value, _) in seconds(calls, rounds).items()}
     command = [sys.executable, "-c", CONVOLVE, str(HERE)]
     held = subprocess.run(command, check=True, capture_output=True, text=True)
-    return found | {"memory_start": float(held.stdout)}
+    return [], found | {"memory_start": float(held.stdout)}

@@ -17,6 +17,7 @@ from repatlas.models.registry import build
 from repatlas.similarity.network_pairs import compare_networks, write_table
 from repatlas.stores import GramStore, GramWriter, StoredLayer
 from repatlas.training import checkpoint
+from repatlas.training.batches import as_input
 
 from scaling_cases.growth import Growth, fit
 from scaling_cases.networks import CLASSES, model, work_of
@@ -52,11 +53,16 @@ class ReadOut:
         grams = self.folder / "grams.zarr"
         extract(self.network, self.layers, self.probe, about, grams, kept, CPU)
 
+    def forward(self) -> None:
+        """The forward passes of that alone."""
+        with torch.inference_mode():
+            for images in np.split(self.probe.images, self.shape[2]):
+                self.network(as_input(images, CPU))
 
-def measure_extraction(
-    sizes: Sizes, rounds: int, rates: dict[str, float]
-) -> tuple[list[Growth], dict[str, float]]:
-    """Growth of the time and disk of reading out, and the rates of Gram matrices."""
+
+def measure_extraction(sizes: Sizes, rounds: int) -> tuple[list[Growth], dict[str, float]]:
+    """Growth of the time and disk of reading out, and the rates of Gram matrices: those of what it
+    takes beyond the forward pass."""
     first, batch = sizes.small[0], sizes.probe_batch
     cases = [(network, batch, 1) for network in sizes.small]
     longer = [(first, batch, count) for count in sizes.probe_batches]
@@ -64,7 +70,10 @@ def measure_extraction(
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
         folder = Path(name)
         every = {case: ReadOut(*case, folder) for case in dict.fromkeys(cases + longer + larger)}
-        found = seconds(every, rounds)
+        calls: dict[Any, Callable] = {("read out", case): made for case, made in every.items()}
+        calls |= {("forward", case): made.forward for case, made in every.items()}
+        timed = seconds(calls, rounds)
+        found = {case: timed["read out", case] for case in every}
         weights = {}
         for network in sizes.small:
             path = folder / "model.pt"
@@ -84,11 +93,8 @@ def measure_extraction(
         counts["cpu_gram_mac"].append(count * work.total_features * size * (size + 1) / 2)
         counts["cpu_gram_entry"].append(count * len(work.layers) * laws.pairs(size))
         counts["cpu_gram_layer"].append(count * len(work.layers))
-        forward = rates["cpu_forward_layer"] * len(work.layers) * count
-        image = rates["cpu_forward_mac"] * work.macs
-        image += rates["cpu_forward_feature"] * work.total_features
-        forward += size * count * image
-        rest.append(max(found[network, size, count][0] - forward, 1e-9))
+        case = (network, size, count)
+        rest.append(max(found[case][0] - timed["forward", case][0], 1e-9))
     made = fit(counts, rest)
     forwards = {c: found[c][0] - r for c, r in zip(every, rest, strict=True)}
 

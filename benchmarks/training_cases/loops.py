@@ -119,8 +119,10 @@ class Bare:
         self.optimiser.sgd.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             output = self.network(self.images)
-        self.loss = functional.cross_entropy(output.float(), self.labels)
-        self.loss.backward()
+        loss = functional.cross_entropy(output.float(), self.labels)
+        loss.backward()
+        # Not the loss itself, which would keep what a graph was recorded from.
+        self.loss = loss.detach()
         self.optimiser.sgd.step()
 
     def forward(self) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from repatlas.costs import rates as shipped
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-from scaling_cases import analyses, networks, report, stores
+from scaling_cases import networks, report
 from scaling_cases.growth import Growth, fit, slope
+from scaling_cases.parts import PARTS, measure
 from scaling_cases.sizes import SMALL
 
 
@@ -43,44 +45,51 @@ def test_the_manual_names_the_rates_that_were_measured_outside_the_published_res
     text = (root / "benchmarks/README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(cpu_\w+)`", text))
     measured = {name for name, rate in shipped.rates().items() if rate.source == "measured"}
-    assert named == measured - set(published["rates"])
+    assert named == measured - {
+        name for part in published["parts"].values() for name in part["rates"]
+    }
 
 
 @pytest.fixture(scope="module")
 def outcome():
-    growths, rates = networks.measure(SMALL, 1)
-    for part in (
-        stores.measure_extraction(SMALL, 1, rates),
-        stores.measure_comparison(SMALL, 1),
-        analyses.measure(SMALL, 1),
-    ):
-        growths += part[0]
-        rates |= part[1]
-    return growths, rates
+    # Processes that import torch take longer than all else; others are tested by name below.
+    return [measure(name, SMALL, 1) for name in PARTS if name not in ("memory", "start")]
 
 
 def test_every_step_is_measured_along_every_size(outcome, tmp_path):
-    growths, rates = outcome
+    growths = [growth for part in outcome for growth in part.growths]
     measured = {(g.quantity, g.by) for g in growths}
     assert {("training step", "depth"), ("training step", "width")} <= measured
     assert {("epoch of training", "images"), ("reading out", "probe images")} <= measured
     assert {("comparing", by) for by in ("layers", "networks", "probe batches")} <= measured
     assert {
-        ("two passes of block Lanczos", "features"),
-        ("first components", "batch size"),
+        ("two passes of block Lanczos, 100 images", "features"),
+        ("first components, 4 layers", "batch size"),
+        ("linear probe in closed form", "images"),
     } <= measured
     for growth in growths:
         assert len(growth.sizes) == len(growth.measured) == len(growth.expected) > 1
         assert min(growth.measured) > 0
-    assert set(rates) <= set(shipped.rates())
-    report.save(growths, rates, {}, tmp_path)
-    assert (tmp_path / "scaling.json").stat().st_size > 1000
+    assert {name for part in outcome for name in part.rates} <= set(shipped.rates())
+    report.save(outcome, tmp_path)
     assert (tmp_path / "scaling.png").stat().st_size > 1000
     assert "Gram store" in report.table(growths)
 
 
+def test_parts_that_are_not_measured_again_keep_their_last_numbers(outcome, tmp_path):
+    networks, extraction, comparison, _ = outcome
+    report.save([networks, extraction], tmp_path)
+    again = replace(extraction, load=9.0)
+    kept = report.with_last([comparison, again], tmp_path, list(PARTS))
+    assert [part.name for part in kept] == ["networks", "extraction", "comparison"]
+    assert [part.as_record() for part in kept] == [
+        part.as_record() for part in (networks, again, comparison)
+    ]
+
+
 def test_a_gram_store_takes_the_bytes_of_its_law(outcome):
-    found = [growth for growth in outcome[0] if growth.quantity == "Gram store"]
+    every = (growth for part in outcome for growth in part.growths)
+    found = [growth for growth in every if growth.quantity == "Gram store"]
     assert len(found) == 3
     for growth in found:
         # Beside the matrices: Zarr's metadata and checksums, a kilobyte or so.

@@ -98,7 +98,7 @@ def _linear_probes(study: Study, run: str, work: Workload, device: str) -> Cost:
         epochs, batch = options.epochs, options.batch_size
         tests = -(-epochs // options.evaluate_every)
         seconds = laws.sgd_seconds(
-            work, sum(features), train, test, classes, epochs, tests, batch, device
+            work, features, train, test, classes, epochs, tests, batch, device
         )
     return Cost("linear_probes", run, seconds, probe_memory(study, run), 0)
 

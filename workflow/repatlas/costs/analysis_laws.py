@@ -6,6 +6,7 @@ usual, so that a time may be wrong by a factor of two.
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from repatlas.costs.laws import (
     FLOAT,
@@ -84,19 +85,37 @@ def ridge_seconds(
     # As many features a pass as may be kept, and one pass that makes weights of the coefficients.
     passes = math.ceil(4 * train * sum(wide) / KEPT) + 1 if wide else 0
     passes += math.ceil(8 * sum(count**2 for count in narrow) / KEPT)
-    seconds = forward_seconds(work, passes * train + test, device)
-    return rate("cpu_start") + seconds + _double(ridge_macs(features, train, classes), device)
+    seconds = rate("cpu_start") + forward_seconds(work, passes * train + test, device)
+    solved = ridge_work(features, train, classes)
+    if device == "cpu":
+        seconds += rate("cpu_factor_mac") * solved.factors
+        return seconds + rate("cpu_factor_entry") * solved.entries + _double(solved.products, "cpu")
+    return seconds + _double(solved.products + solved.factors, device)
 
 
-def ridge_macs(features: Sequence[int], train: int, classes: int) -> float:
-    """Multiply-adds of linear probes in closed form: the Gram matrix of the layers that give more
-    features than there are images, the normal equations of the others, and their solutions."""
+class RidgeWork(NamedTuple):
+    """Multiply-adds of linear probes in closed form in matrix `products` and in Cholesky's
+    `factors`, and the `entries` of the matrices that are factored, each once a penalty."""
+
+    products: float
+    factors: float
+    entries: float
+
+
+def ridge_work(features: Sequence[int], train: int, classes: int) -> RidgeWork:
+    """The Gram matrix of the layers that give more features than there are images, the normal
+    equations of the others, and their solutions."""
     wide, narrow = _sides(features, train)
     fitted = round((1 - HELD_OUT) * train)
-    macs = sum(wide) * train * ((train + min(train, ROWS)) / 2 + classes)
-    macs += len(wide) * (PENALTIES * fitted**3 + train**3) / 6
-    macs += sum((PENALTIES + 1) * count**3 / 6 + train * count**2 for count in narrow)
-    return macs + PENALTIES * (train - fitted) * classes * sum(narrow)
+    products = sum(wide) * train * ((train + min(train, ROWS)) / 2 + classes)
+    products += sum(train * count**2 for count in narrow)
+    products += PENALTIES * (train - fitted) * classes * sum(narrow)
+
+    def solved(power: int) -> float:
+        dual = len(wide) * (PENALTIES * fitted**power + train**power)
+        return dual + (PENALTIES + 1) * sum(count**power for count in narrow)
+
+    return RidgeWork(products, solved(3) / 6, solved(2))
 
 
 def _sides(features: Sequence[int], train: int) -> tuple[list[int], list[int]]:
@@ -107,7 +126,7 @@ def _sides(features: Sequence[int], train: int) -> tuple[list[int], list[int]]:
 
 def sgd_seconds(
     work: Workload,
-    features: int,
+    features: Sequence[int],
     train: int,
     test: int,
     classes: int,
@@ -116,14 +135,15 @@ def sgd_seconds(
     batch: int,
     device: str = "cpu",
 ) -> float:
-    """Linear probes by gradient descent of layers that give `features` numbers together: `epochs`
-    over the training images, and `tests` of the test images."""
+    """Linear probes by gradient descent of layers that give so many `features`: `epochs` over the
+    training images, and `tests` of the test images."""
     seconds = forward_seconds(work, epochs * train, device, batch)
     seconds += forward_seconds(work, tests * test, device)
     if device == "cpu":
         # A test takes the product that is half of a step.
         learnt = epochs * train + tests * test / 2
-        seconds += rate("cpu_probe_mac") * features * classes * learnt
+        seconds += rate("cpu_probe_mac") * sum(features) * classes * learnt
+        seconds += rate("cpu_probe_step") * len(features) * learnt / batch
     return rate("cpu_start") + seconds
 
 
