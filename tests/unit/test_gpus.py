@@ -78,6 +78,30 @@ def test_idle_gpus_are_taken_before_one_is_shared(hold):
     assert sorted(taken) == ["0", "0", "1", "1"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "names", "expected"),
+    [
+        ("0, GPU-aa, 7000\n1, GPU-bb, 3\n2, GPU-cc, 500\n", ["0", "1", "2"], ["1", "2", "0"]),
+        ("0, GPU-aa, 7000\n1, GPU-bb, 3\n", ["GPU-a", "GPU-b"], ["GPU-b", "GPU-a"]),
+        ("0, GPU-aa, [N/A]\n1, GPU-bb, 3\n", ["1", "0"], ["0", "1"]),
+        ("No devices were found\n", ["0", "1"], ["0", "1"]),
+    ],
+)
+def test_of_free_gpus_that_with_least_used_memory_is_first(
+    monkeypatch, tmp_path, answer, names, expected
+):
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\nprintf '{answer}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert gpus._least_used_first(names) == expected
+
+
+def test_without_nvidia_smi_gpus_keep_their_order(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus._least_used_first(["1", "0"]) == ["1", "0"]
+
+
 def test_a_killed_job_leaves_its_gpu(hold):
     first = hold("0")
     assert has(first) == "0"

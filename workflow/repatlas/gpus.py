@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARES = "REPATLAS_JOBS_PER_GPU"  # how many jobs may use one GPU at a time
 LOOK_EVERY = 1.0  # seconds between looks for a free GPU
+USED = ["nvidia-smi", "--query-gpu=index,uuid,memory.used", "--format=csv,noheader,nounits"]
 
 
 def count_gpus() -> int:
@@ -64,7 +65,8 @@ def own_gpu(
     `device` is what the job was told: `auto` and `cuda` leave the choice, and where there is a GPU
     the block finds CUDA_VISIBLE_DEVICES set to the one it has. With `cuda:N` it is that one, by the
     number that it has for this process. Jobs of one user on one machine meet in `folder`, by
-    default one under the temporary folder; what others do on a GPU is not known here.
+    default one under the temporary folder. What others do on a GPU shows in its memory alone:
+    of free ones that of which least is used is taken.
 
     StoreError where the workflow that started this job ends while it waits.
     """
@@ -97,7 +99,7 @@ def own_gpu(
 
 def _take(names: list[str], shares: int, folder: Path) -> tuple[str, filelock.FileLock]:
     """The first free share, those of idle GPUs first; waits for one as long as it takes."""
-    said = False
+    said, names = False, _least_used_first(names)
     while True:
         for share in range(shares):
             for name in names:
@@ -116,6 +118,24 @@ def _take(names: list[str], shares: int, folder: Path) -> tuple[str, filelock.Fi
                 "Start the workflow again: it goes on from what is there."
             )
         time.sleep(LOOK_EVERY)
+
+
+def _least_used_first(names: list[str]) -> list[str]:
+    """`names` by the memory that is used on each; in their order where nobody can tell."""
+    if len(names) == 1:
+        return names
+    try:
+        done = subprocess.run(USED, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return names
+    lines = [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines()]
+    rows = [row for row in lines if len(row) == 3 and row[2].isdecimal()]
+
+    def used(name: str) -> int:
+        # A number, or as much of the identifier as tells it from others.
+        return next((int(mib) for n, uid, mib in rows if n == name or uid.startswith(name)), 0)
+
+    return sorted(names, key=used)
 
 
 def _meeting_place() -> Path:
