@@ -15,6 +15,7 @@ from pathlib import Path
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
+from harness.report import with_last  # noqa: E402
 from harness.script import PUBLISHED  # noqa: E402
 from repatlas.costs import rates as shipped  # noqa: E402
 from scaling_cases import report  # noqa: E402
@@ -39,8 +40,9 @@ def main() -> None:
     for name, value in rates.items():
         print(f"{name:<26} {value:.3g} {shipped.rates()[name].unit}")
     if output is not None:
-        report.save(report.with_last(parts, output, list(PARTS)), output)
-        print(f"\n{output / 'scaling.json'} and scaling.png written.")
+        path = output / "scaling.json"
+        report.save(with_last(parts, path, list(PARTS), report.part_of), output)
+        print(f"\n{path} and scaling.png written.")
     if options.rates:
         shipped.replace(rates)
 

@@ -4,7 +4,7 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +13,7 @@ from typing import Any
 
 from repatlas.analysis.provenance import git_output
 from repatlas.figures.style import DOUBLE, GREY, style
-from repatlas.files import whole_file, write_json
+from repatlas.files import read_json, whole_file, write_json
 
 from harness.measuring import Line, Target
 
@@ -118,6 +118,17 @@ def made() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
     }
+
+
+def with_last(
+    parts: Sequence[Any], path: Path, names: Sequence[str], part_of: Callable[[str, dict], Any]
+) -> list[Any]:
+    """`parts` of any benchmark, which have a `name`, and of `names` that are not among them those
+    last in the file `path`, as `part_of` makes them of name and record; in the order of `names`."""
+    last = read_json(path)["parts"] if path.exists() else {}
+    found = {name: part_of(name, record) for name, record in last.items()}
+    found |= {part.name: part for part in parts}
+    return [found[name] for name in names if name in found]
 
 
 def _gpu() -> str | None:

@@ -105,9 +105,7 @@ class Script:
     def save(self, parts: Sequence[report.Part], output: Path) -> None:
         """Write JSON and figure; parts that were not run now keep their last record."""
         path = output / f"{self.name}.json"
-        known = json.loads(path.read_text())["parts"] if path.exists() else {}
-        found = {name: report.part_of(name, record) for name, record in known.items()}
-        found |= {part.name: part for part in parts}
-        ordered = [found[job.name] for job in self.jobs if job.name in found]
+        names = [job.name for job in self.jobs]
+        ordered = report.with_last(parts, path, names, report.part_of)
         report.save(ordered, output, self.name, self.ratio_of)
         print(f"\n{path} and {self.name}.png written.")

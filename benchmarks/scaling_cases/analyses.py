@@ -112,15 +112,10 @@ def _along(
 def _grams(sizes: Sizes, rounds: int) -> Part:
     batches = {n: Batch(n) for n in sizes.probe_sizes}
 
-    def once(_n: float) -> float:
-        return LAYERS
+    def to_the(power: int, n: float) -> float:
+        return LAYERS * n**power
 
-    def squares(n: float) -> float:
-        return LAYERS * n**2
-
-    def cubes(n: float) -> float:
-        return LAYERS * n**3
-
+    once, squares, cubes = (partial(to_the, power) for power in (0, 2, 3))
     cases: list[tuple[str, Callable[[Batch], None], dict[str, Callable[[float], float]]]] = [
         (
             "Grams altered",

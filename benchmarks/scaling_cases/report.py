@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from repatlas.figures.style import DOUBLE, GREY, style
-from repatlas.files import read_json, whole_file, write_json
+from repatlas.files import whole_file, write_json
 
 from scaling_cases.growth import Growth
 
@@ -41,20 +41,11 @@ class Part:
         return {**about, "growth": growths, "rates": dict(self.rates)}
 
 
-def _part_of(name: str, record: Mapping[str, Any]) -> Part:
+def part_of(name: str, record: Mapping[str, Any]) -> Part:
+    """A part from its JSON."""
     fields = Growth.__dataclass_fields__
     growths = [Growth(**{k: g[k] for k in fields}) for g in record["growth"]]
     return Part(name, growths, record["rates"], record["rounds"], record["load"], record["made"])
-
-
-def with_last(parts: Sequence[Part], folder: Path, names: Sequence[str]) -> list[Part]:
-    """`parts`, and of those of `names` that are not among them the last in `folder`; in the order
-    of `names`."""
-    path = folder / "scaling.json"
-    last = read_json(path)["parts"] if path.exists() else {}
-    found = {name: _part_of(name, record) for name, record in last.items()}
-    found |= {part.name: part for part in parts}
-    return [found[name] for name in names if name in found]
 
 
 def table(growths: Sequence[Growth]) -> str:

@@ -11,6 +11,7 @@ import pytest
 from repatlas.costs import rates as shipped
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+from harness.report import with_last
 from scaling_cases import networks, report
 from scaling_cases.growth import Growth, fit, slope
 from scaling_cases.parts import PARTS, measure
@@ -80,7 +81,7 @@ def test_parts_that_are_not_measured_again_keep_their_last_numbers(outcome, tmp_
     networks, extraction, comparison, _ = outcome
     report.save([networks, extraction], tmp_path)
     again = replace(extraction, load=9.0)
-    kept = report.with_last([comparison, again], tmp_path, list(PARTS))
+    kept = with_last([comparison, again], tmp_path / "scaling.json", list(PARTS), report.part_of)
     assert [part.name for part in kept] == ["networks", "extraction", "comparison"]
     assert [part.as_record() for part in kept] == [
         part.as_record() for part in (networks, again, comparison)

@@ -91,8 +91,9 @@ def test_reading_out_brings_over_one_batch_at_a_time(tmp_path, keep):
     assert len(gpu.waits) == 2 * 2 + (2 * len(LAYERS) if keep else 0)
 
 
-def test_principal_components_from_passes(monkeypatch):
-    monkeypatch.setattr("repatlas.frozen.principal_components.MOST", 0)
+@pytest.mark.parametrize("most", [0, 64], ids=["from passes", "at once"])
+def test_principal_components(monkeypatch, most):
+    monkeypatch.setattr("repatlas.frozen.principal_components.MOST", most)
 
     def components(device):
         return principal_components(network(device), NAMES, IMAGES, device, 1e-3, 6)
@@ -101,15 +102,6 @@ def test_principal_components_from_passes(monkeypatch):
     for a, b in zip(here, there, strict=True):
         np.testing.assert_allclose(a.shares, b.shares, rtol=1e-9)
         assert abs(a.u1 @ b.u1) == pytest.approx(1)
-
-
-def test_principal_components_at_once():
-    def components(device):
-        return principal_components(network(device), NAMES, IMAGES, device, 1e-3, 6)
-
-    here, there, _ = on_both(components)
-    for a, b in zip(here, there, strict=True):
-        np.testing.assert_allclose(a.shares, b.shares, rtol=1e-9)
 
 
 def test_block_deletion():

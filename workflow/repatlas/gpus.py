@@ -70,8 +70,8 @@ def own_gpu(
 
     StoreError where the workflow that started this job ends while it waits.
     """
-    names = gpus() if device and device.partition(":")[0] in ("auto", "cuda") else []
-    number = (device or "").partition(":")[2]
+    kind, _, number = (device or "").partition(":")
+    names = gpus() if kind in ("auto", "cuda") else []
     if number:
         names = names[int(number) : int(number) + 1]
     if not names:

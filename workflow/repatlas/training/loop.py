@@ -247,8 +247,8 @@ def train(
                 if end.told:
                     log.info("%s: told to end; saved after epoch %d", name, training.epoch)
                     raise SystemExit(128 + signal.SIGTERM)
-        others = [one for one in devices if one != here]
-        status = _record(training, identity, folder, here, spent.earlier, others)
+        hardware = _hardware(here, spent.earlier, devices)
+        status = _record(training, identity, folder, hardware)
     resume.unlink(missing_ok=True)
     if training.trajectory is not None:
         training.trajectory.clear()
@@ -276,14 +276,19 @@ def _with(devices: list[dict[str, str]], here: dict[str, str]) -> list[dict[str,
     return devices if here in devices else [*devices, here]
 
 
-def _record(
-    training: Training,
-    identity: Mapping,
-    folder: Path,
-    device: Mapping[str, str],
-    earlier: Mapping[str, float],
-    others: Sequence[Mapping[str, str]],
-) -> dict:
+def _hardware(
+    here: dict[str, str], earlier: Mapping[str, float], devices: Sequence[dict[str, str]]
+) -> dict[str, Any]:
+    """The device, and of attempts that were cut off what they took and on which others."""
+    hardware: dict[str, Any] = dict(here)
+    if earlier:
+        hardware["earlier"] = dict(earlier)
+    if others := [one for one in devices if one != here]:
+        hardware["other_devices"] = others
+    return hardware
+
+
+def _record(training: Training, identity: Mapping, folder: Path, hardware: Mapping) -> dict:
     """Write the files of a run, status last."""
     folder.mkdir(parents=True, exist_ok=True)
     values = training.logits()
@@ -306,11 +311,6 @@ def _record(
         "code": identity["code"],
         "data": identity["data"],
     }
-    hardware: dict[str, Any] = dict(device)
-    if earlier:
-        hardware["earlier"] = dict(earlier)
-    if others:
-        hardware["other_devices"] = list(others)
     record.write(folder, identity["spec"], training.network, values, training.curve, hardware)
     if training.trajectory is not None:
         training.trajectory.hand_over(training.step, folder)
