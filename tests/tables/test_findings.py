@@ -1,0 +1,332 @@
+"""The numbers of results/published/FINDINGS.md and README.md are those of the published tables.
+
+Each test computes the numbers of one section and looks for them in its text, as rounded there.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "results/published"
+TEXT = (PUBLISHED / "FINDINGS.md").read_text()
+
+
+def table(study: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(PUBLISHED / study / "tables" / f"{name}.csv")
+
+
+def cifar(name: str) -> pd.DataFrame:
+    return table("cifar10-sixteenth", name)
+
+
+def section(title: str) -> str:
+    """The text below a heading, on one line."""
+    (text,) = re.findall(rf"^### {re.escape(title)}\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S)
+    return " ".join(text.split())
+
+
+def short(value: float, digits: int = 2) -> str:
+    """As the page writes it: .093, not 0.093."""
+    return f"{value:.{digits}f}".removeprefix("0")
+
+
+def listed(values, digits: int = 2) -> str:
+    return ", ".join(short(value, digits) for value in values)
+
+
+def ranged(values: pd.Series, digits: int) -> str:
+    low, high = values.min(), values.max()
+    return f"{short(values.mean(), digits)} ({short(low, digits)} to {short(high, digits)})"
+
+
+def from_to(values: pd.Series, digits: int = 0) -> str:
+    low, high = short(values.min(), digits), short(values.max(), digits)
+    return low if low == high else f"{low} to {high}"
+
+
+def test_size_of_the_block():
+    text = section("Small networks on little data have the block")
+    blocks = cifar("block_metrics").query("depth == 38")
+    paper = cifar("comparison_with_paper").set_index("quantity")["paper_mean"]
+    smaller = table("cifar10-sixteenth-l2-0.001", "block_metrics").query("depth == 38").iloc[0]
+    assert (
+        f"| the paper | {short(paper['fraction_above'], 3)} | {paper['longest_run']:.0f} of 37"
+        in text
+    )
+    assert f"{short(paper['mean_similarity'])} |" in text
+    assert (
+        f"| {listed(blocks['fraction_above'], 3)} | {listed(blocks['longest_run'], 0)} of 37"
+        in text
+    )
+    assert f"| {listed(blocks['mean_similarity'])} |" in text
+    assert set(zip(blocks["run_start"], blocks["run_end"], strict=True)) == {(34, 37)}
+    assert (
+        f"l2 .001 | {short(smaller['fraction_above'], 3)} | {smaller['longest_run']} of 37" in text
+    )
+    assert f"layers {smaller['run_start']} to {smaller['run_end']}" in text
+
+
+def test_first_and_last_layer():
+    text = section("The first and the last layer are unlike")
+    values = cifar("block_metrics").groupby("depth")["first_last"]
+    assert ", ".join(ranged(depth, 2) for _, depth in values) in text
+    means = table("default", "block_summary")["first_last_mean"]
+    single = table("default", "block_metrics")["first_last"]
+    assert f"{from_to(means, 2)} on average over seeds, {from_to(single, 2)} in single" in text
+
+
+def test_depth():
+    text = section("Depth grows the block")
+    for depth, blocks in cifar("block_metrics").groupby("depth"):
+        row = (
+            f"| {depth} | {ranged(blocks['fraction_above'], 3)} "
+            f"| {from_to(blocks['longest_run'])} of {blocks['n_layers'].iloc[0]} |"
+        )
+        assert row in text
+    for depth, blocks in table("default", "block_metrics").query("width == 1").groupby("depth"):
+        share, run = blocks["fraction_above"].mean(), blocks["longest_run"].mean()
+        assert f"| {depth} | {short(share)} | {run:.0f} of {blocks['n_layers'].iloc[0]} |" in text
+
+
+def test_width():
+    text = section("Width grows the block")
+    for depth, blocks in table("default", "block_summary").groupby("depth"):
+        shares, runs = listed(blocks["fraction_above_mean"]), listed(blocks["longest_run_mean"], 1)
+        assert f"| ResNet-{depth} | {shares} | {runs} of {depth - 1} |" in text
+
+
+def test_data_and_connections():
+    blocks = table("default-full", "block_summary").query("pc_penalty == 0")
+    less = section("Less data grows the block")
+    for depth in (8, 38):
+        rows = blocks[blocks["depth"] == depth].query("architecture == 'resnet' and width == 1")
+        little, all_images = rows.sort_values("fraction")["fraction_above_mean"]
+        assert f"{short(little)} " in less
+        assert short(all_images) in less
+    deep = blocks.query("architecture == 'resnet' and depth == 38").sort_values("fraction")
+    little, all_images = deep["longest_run_mean"]
+    assert f"longest runs {little:.0f} and {all_images:.1f} of 37" in less
+
+    without = section("The block needs no residual connections")
+    single = table("default-full", "block_metrics").query(
+        "depth == 38 and fraction == 1 and pc_penalty == 0"
+    )
+    plain = single.query("architecture == 'cnn'")["longest_run"].item()
+    first, other = single.query("architecture == 'resnet'")["longest_run"]
+    assert (
+        f"run is {plain} of 37, in ResNet-38 {first} (the same seed, all images) and {other}"
+        in without
+    )
+    runs = table("default-full", "runs").query("architecture == 'cnn'")
+    assert f"{100 * runs['test_accuracy'].item():.0f} % test accuracy" in without
+
+
+def test_first_component():
+    text = section("The block is the first principal component")
+    layers = cifar("principal_components")
+    relu = layers.query("kind == 'relu'").groupby("depth")["pc1_share"].max()
+    logits = layers.query("layer == 'dense'")["pc1_share"]
+    assert f"{short(relu[14])}, {short(relu[26])} and {short(relu[38])} in a ReLU layer" in text
+    assert f"{from_to(logits, 2)} in the logits" in text
+    correlation = cifar("principal_component_networks")["pc1_cka_correlation"]
+    assert f"correlation {from_to(correlation, 2)} over pairs" in text
+    plain = (
+        table("default-full", "principal_component_networks").query("architecture == 'cnn'").iloc[0]
+    )
+    assert f"{short(plain['pc1_share_max'])} of the variance" in text
+    assert f"correlation {short(plain['pc1_cka_correlation'])} (" in text
+
+
+def test_without_the_component():
+    text = section("Without the component the block goes")
+    blocks = cifar("cka_without_pc1_blocks")
+    for depth, rows in blocks.groupby("depth"):
+        shares = listed(rows[["fraction_above", "fraction_above_without_pc1"]].mean(), 3)
+        runs = f"{from_to(rows['longest_run'])}, {from_to(rows['longest_run_without_pc1'])}"
+        assert f"| ResNet-{depth}, {len(rows)} seeds | {shares} | {runs} |" in text
+    deep = blocks.query("depth == 38")[["mean_similarity", "mean_similarity_without_pc1"]].mean()
+    assert f"ResNet-38 goes from {short(deep.iloc[0])} to {short(deep.iloc[1])}" in text
+    assert f"correlates {from_to(blocks['without_pc1_cka_correlation'], 2)} with" in text
+    plain = table("default-full", "cka_without_pc1_blocks").query("architecture == 'cnn'").iloc[0]
+    shares = listed(plain[["fraction_above", "fraction_above_without_pc1"]])
+    runs = listed(plain[["longest_run", "longest_run_without_pc1"]], 0)
+    assert f"CNN-38 | {shares} | {runs} |" in text
+
+
+def test_sparsity():
+    text = section("ReLU sparsity does not change inside the block")
+    zeros = (
+        cifar("principal_components").query("kind == 'relu'").groupby("depth")["zero_share"].mean()
+    )
+    assert f"{listed(zeros)} at depths 14, 26, 38" in text
+    digits = table("default-full", "principal_components").query("kind == 'relu'")
+    assert f"full: {from_to(digits.groupby('run')['zero_share'].mean(), 2)}." in text
+
+
+def test_dominant_examples():
+    text = section("Dominant examples make the block")
+    removal = cifar("dominant_removal")
+
+    def shares(rows, criterion, removed):
+        chosen = rows.query("criterion == @criterion and removed == @removed")
+        return chosen.groupby("seed")["fraction_above"].mean()
+
+    deep = removal.query("depth == 38")
+    whole = shares(deep, "none", 0)
+    assert (
+        f"shares of {listed(whole, 3)} become {listed(shares(deep, 'dominant', 0.01), 3)}" in text
+    )
+    assert f"without 10 %, {listed(shares(deep, 'dominant', 0.1), 3)}." in text
+    for share in (0.01, 0.1):
+        pd.testing.assert_series_equal(shares(deep, "random", share), whole, rtol=1e-9)
+    for depth in (14, 26):
+        rows = removal[removal["depth"] == depth]
+        losses = [
+            shares(rows, "none", 0) - shares(rows, "dominant", share) for share in (0.01, 0.1)
+        ]
+        assert f"{short(max(loss.max() for loss in losses), 3)} in ResNet-{depth}" in text
+
+    examples = cifar("dominant_examples")
+    largest = examples.groupby("run")["projection_to_median"].agg(lambda sizes: sizes.abs().max())
+    assert f"is {from_to(largest)} times the median" in text
+    plain = table("default-full", "dominant_removal").query("architecture == 'cnn'")
+    whole, dominant, random = (
+        plain.query("criterion == @criterion and removed == @removed")["fraction_above"].mean()
+        for criterion, removed in (("none", 0), ("dominant", 0.1), ("random", 0.1))
+    )
+    assert (
+        f"{short(whole)} becomes {short(dominant)}, without random ones it stays {short(random)}"
+        in text
+    )
+
+
+def test_deleted_blocks():
+    text = section("Blocks of layers can be deleted where the block structure is")
+    rows = cifar("block_deletion_summary").query("deletion == 'from_the_end' and n_deleted <= 3")
+    for depth, stages in rows.groupby("depth"):
+        cells = [
+            ", ".join(f"{100 * accuracy:.1f}" for accuracy in stage["test_accuracy_mean"])
+            for _, stage in stages.groupby("stage")
+        ]
+        assert f"| ResNet-{depth}, {stages['n'].iloc[0]} seeds | {' | '.join(cells)} |" in text
+
+
+def test_linear_probes():
+    text = section("Probes stand still inside the block")
+    probes = cifar("linear_probe_summary").query("depth == 38")
+    accuracy = probes.pivot_table(
+        index=["stage", "block"], columns="position", values="accuracy_mean"
+    )
+    after, fall = accuracy["after"], accuracy["after"] - accuracy["before"]
+    assert f"rises from {short(after[2].min(), 3)} to {short(after[2].max(), 3)} over six" in text
+    assert f"lower by {from_to(fall[2].iloc[1:], 3)} from the second" in text
+    assert fall.idxmax()[0] == 1
+    assert f"in stage 1, {short(fall.max(), 3)} on average" in text
+
+
+def test_matches():
+    text = section("Layers match at the same relative depth")
+    matches = cifar("best_matches")
+    away = (matches["match_depth_mean"] - matches["relative_depth"]).abs()
+    same = matches["depth"] == matches["other_depth"]
+    for among, words in ((~same, "{} from its own relative depth on average"), (same, "depth {},")):
+        means = away[among].groupby([matches["depth"], matches["other_depth"]]).mean()
+        assert words.format(from_to(means, 2)) in text
+        assert f"{short(away[among].max())} at most" in text
+
+
+def test_seeds():
+    text = section("Seeds are alike outside the block, unlike inside")
+    for depth, layers in cifar("cross_seed").groupby("depth"):
+        values = layers["value_mean"].reset_index(drop=True)
+        row = (
+            f"| CIFAR-10, ResNet-{depth} | {short(values.min())}, the {values.idxmin() + 1}th "
+            f"| {short(values.max())} | {short(values.mean())} |"
+        )
+        assert row in text
+    for depth, layers in table("default", "cross_seed").groupby("depth"):
+        values = layers.groupby("width")["value_mean"]
+        cells = " | ".join(listed(column) for column in (values.min(), values.max(), values.mean()))
+        assert re.search(
+            rf"\| digits, ResNet-{depth} of widths [\d, ]+ \| {re.escape(cells)} \|", text
+        )
+
+
+def test_predictions():
+    text = section("Equally accurate wide and deep networks err differently")
+    (digits,) = table("default-full", "prediction_pairs").to_dict("records")
+    within = f"{short(digits['correlation_within_a'])} and {short(digits['correlation_within_b'])}"
+    assert (
+        f"correlates {short(digits['correlation_between'])} between the two, {within} between"
+        in text
+    )
+    assert f"on {short(digits['excess'], 4)} more images" in text
+    for column, digits_after in (("v2", 2), ("v2_exchanged", 2), ("dispersion_p", 3)):
+        assert short(digits[column], digits_after) in text
+    words = {}
+    for row in cifar("prediction_pairs").to_dict("records"):
+        a, b = f"ResNet-{row['depth_a']}", f"ResNet-{row['depth_b']}"
+        words |= {
+            f"two {a}": row["disagreement_within_a"],
+            f"two {b}": row["disagreement_within_b"],
+        }
+        words |= {f"a {a} and a {b}": row["disagreement_between"]}
+    assert len(words) == 6
+    for pair, share in words.items():
+        assert f"| {pair} | {100 * share:.1f} % |" in text
+
+
+@pytest.mark.parametrize(
+    ("title", "column", "epochs", "digits"),
+    [
+        ("The block is there early in training", "fraction_above", [0, 10 / 24, 10, 30, 100], 2),
+        ("Layers approach their final form slowly", "cka_to_final", [10, 100, 200], 2),
+    ],
+)
+def test_dynamics(title, column, epochs, digits):
+    text = section(title)
+    rows = cifar("dynamics_blocks").sort_values("epoch")
+    for epoch in epochs:
+        nearest = rows.iloc[(rows["epoch"] - epoch).abs().argmin()]
+        assert nearest["epoch"] == pytest.approx(epoch)
+        assert short(nearest[column], digits) in text
+
+
+def test_penalty():
+    text = section("A penalty on the component takes the block away")
+    blocks = table("default-full", "block_metrics").query(
+        "depth == 38 and fraction == 1 and architecture != 'cnn'"
+    )
+    without, with_it = (
+        blocks.query("pc_penalty == @weight")["fraction_above"].map(short) for weight in (0, 1)
+    )
+    assert f"above .9: {' and '.join(without)} without, {' and '.join(with_it)} with it" in text
+    layers = table("default-full", "principal_components").query(
+        "kind == 'relu' and depth == 38 and fraction == 1"
+    )
+    largest = (
+        layers.query("architecture != 'cnn'").groupby(["pc_penalty", "seed"])["pc1_share"].max()
+    )
+    without, with_it = (largest[weight].map(short) for weight in (0, 1))
+    assert (
+        f"is {' and '.join(without)} without the penalty, {' and '.join(with_it)} with it" in text
+    )
+
+
+def test_networks_beside_the_paper():
+    """The table of results/published/README.md."""
+    text = (PUBLISHED / "README.md").read_text()
+    rows = cifar("block_metrics").merge(cifar("runs")[["run", "test_accuracy"]], on="run")
+
+    def spread(values: pd.Series, digits: int) -> str:
+        return f"{short(values.mean(), digits)} ± {short(values.std(), digits)}"
+
+    for depth, networks in rows.groupby("depth"):
+        row = re.search(rf"^\| ResNet-{depth}, {len(networks)} seeds \|.*$", text, re.M)[0]
+        for column, digits in (("fraction_above", 3), ("mean_similarity", 2), ("first_last", 2)):
+            assert spread(networks[column], digits) in row
+        assert f"| {spread(100 * networks['test_accuracy'], 1)} % |" in row
+        runs = ", ".join(str(run) for run in sorted(networks["longest_run"]))
+        assert f"{runs} of {depth - 1}" in row or f"{networks['longest_run'].iloc[0]} of" in row
