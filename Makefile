@@ -2,7 +2,7 @@
 # make test     set up (if needed) and pass the tests
 # make CONFIG=config/studies/smoke.yaml     another study
 # make DIRECTORY=/scratch/me/repatlas       results on another disk; every later make the same
-# make plan     say what would be done, how long it takes and how much disk; start nothing
+# make plan     say what would be done, how long it takes and how much disk; start no job
 # make report   one self-contained file of a finished study, report.html
 # make archive  a finished study in one zip, for a paper's supplement
 # make unlock   after a workflow was killed; then start again (config/RECOVERY.md)

@@ -15,15 +15,19 @@ from repatlas.study.reruns import COMPARISONS, READ_OUT, RECORD, RERUNS, TRAININ
 from repatlas.study.schema import SECTION_MODELS
 from repatlas.study.settings import StudySettings
 
-MANUAL = Path(__file__).resolve().parents[2] / "config/README.md"
-TEXT = MANUAL.read_text(encoding="utf-8")
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+PAGES = {
+    name: (CONFIG / name).read_text(encoding="utf-8")
+    for name in ("README.md", "ANALYSES.md", "PROTOCOL.md")
+}
+TEXT = "".join(PAGES.values())
 
 
-def test_the_tables_are_those_of_the_model():
-    made = with_tables(TEXT)
-    diff = difflib.unified_diff(TEXT.splitlines(), made.splitlines(), "README.md", "made", n=0)
-    changed = "\n".join(diff)
-    assert not changed, f"{changed}\nrun: repatlas schema --manual config/README.md"
+@pytest.mark.parametrize("page", PAGES)
+def test_the_tables_are_those_of_the_model(page):
+    there, made = PAGES[page].splitlines(), with_tables(PAGES[page]).splitlines()
+    changed = "\n".join(difflib.unified_diff(there, made, page, "made", n=0))
+    assert not changed, f"{changed}\nrun: repatlas schema --manual config/{page}"
 
 
 def test_every_key_and_section_stands_in_a_table():

@@ -204,13 +204,18 @@ def test_dominant_examples():
 
 def test_deleted_blocks():
     text = section("Blocks of layers can be deleted where the block structure is")
-    rows = cifar("block_deletion_summary").query("deletion == 'from_the_end' and n_deleted <= 3")
-    for depth, stages in rows.groupby("depth"):
+    digits = table("default-full", "block_deletion_summary").query("depth == 38")
+    digits = digits.query("architecture == 'resnet' and fraction == 1 and pc_penalty == 0")
+    networks = {
+        f"ResNet-{depth}": rows for depth, rows in cifar("block_deletion_summary").groupby("depth")
+    }
+    for name, rows in (networks | {"digits, full: ResNet-38": digits}).items():
+        chosen = rows.query("deletion == 'from_the_end' and n_deleted <= 3")
         cells = [
             ", ".join(f"{100 * accuracy:.1f}" for accuracy in stage["test_accuracy_mean"])
-            for _, stage in stages.groupby("stage")
+            for _, stage in chosen.groupby("stage")
         ]
-        assert f"| ResNet-{depth}, {stages['n'].iloc[0]} seeds | {' | '.join(cells)} |" in text
+        assert f"| {name}, {rows['n'].iloc[0]} seeds | {' | '.join(cells)} |" in text
 
 
 def test_linear_probes():
@@ -262,7 +267,7 @@ def test_predictions():
         f"correlates {short(digits['correlation_between'])} between the two, {within} between"
         in text
     )
-    assert f"on {short(digits['excess'], 4)} more images" in text
+    assert f"is larger by {short(digits['excess'], 4)} between" in text
     for column, digits_after in (("v2", 2), ("v2_exchanged", 2), ("dispersion_p", 3)):
         assert short(digits[column], digits_after) in text
     words = {}
@@ -279,19 +284,34 @@ def test_predictions():
 
 
 @pytest.mark.parametrize(
-    ("title", "column", "epochs", "digits"),
+    ("title", "column", "epochs", "steps"),
     [
-        ("The block is there early in training", "fraction_above", [0, 10 / 24, 10, 30, 100], 2),
-        ("Layers approach their final form slowly", "cka_to_final", [10, 100, 200], 2),
+        (
+            "The block is there early in training",
+            "fraction_above",
+            [0, 10 / 24, 10, 30, 100],
+            [0, 10, 30, 100, 300, 800],
+        ),
+        (
+            "Layers approach their final form slowly",
+            "cka_to_final",
+            [10, 100, 200],
+            [0, 10, 100, 300],
+        ),
     ],
 )
-def test_dynamics(title, column, epochs, digits):
+def test_dynamics(title, column, epochs, steps):
     text = section(title)
-    rows = cifar("dynamics_blocks").sort_values("epoch")
-    for epoch in epochs:
-        nearest = rows.iloc[(rows["epoch"] - epoch).abs().argmin()]
-        assert nearest["epoch"] == pytest.approx(epoch)
-        assert short(nearest[column], digits) in text
+    rows = cifar("dynamics_blocks")
+    places = [
+        text.index(short(rows.loc[rows["epoch"].sub(at).abs() < 0.01, column].item()))
+        for at in epochs
+    ]
+    assert places == sorted(places)
+    digits = table("default-full", "dynamics_blocks").query("pc_penalty == 0")
+    means = digits.groupby("step")[column].mean()[steps]
+    found = [re.search(rf"(?<![\d.]){re.escape(short(mean))}(?!\d)", text) for mean in means]
+    assert all(found), means
 
 
 def test_penalty():

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.xdist_group("workflow")
 
 PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "workflow/README.md"]
 PAGES += ["results/README.md", "benchmarks/README.md"]
-PAGES += [f"config/{name}.md" for name in ("CLUSTER", "RECOVERY", "EXTENDING", "SCALE")]
+PAGES += [f"config/{name}.md" for name in ("ANALYSES", "CLUSTER", "EXTENDING", "PROTOCOL")]
+PAGES += ["config/RECOVERY.md", "config/SCALE.md"]
 BLOCK = re.compile(
     r"(?:<!-- not run here(?P<marks>:[^>]*)? (?P<marked>-->)\n)?"
     r"```(?:bash|sh|shell|console)\n(?P<text>.*?)```",

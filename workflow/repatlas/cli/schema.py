@@ -19,7 +19,13 @@ from repatlas.study.schema import schema_text
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--output", type=Path, help="write the schema to this file")
-    parser.add_argument("--manual", type=Path, help="rewrite the tables of keys in this manual")
+    parser.add_argument(
+        "--manual",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="pages whose tables of keys are rewritten",
+    )
     parser.add_argument("--check", type=Path, nargs="+", default=[], help="study files to check")
 
 
@@ -32,9 +38,8 @@ def run(options: argparse.Namespace) -> None:
             f"{count(sum(len(tile.pairs) for tile in study.tiles), 'comparison')} in "
             f"{count(len(study.tiles), 'job')}\n"
         )
-    if options.manual:
-        text = options.manual.read_text(encoding="utf-8")
-        write_text(options.manual, with_tables(text))
+    for page in options.manual:
+        write_text(page, with_tables(page.read_text(encoding="utf-8")))
     if options.output:
         write_text(options.output, schema_text())
     if not (options.check or options.manual or options.output):

@@ -1,4 +1,4 @@
-"""The tables of config/README.md, made from the typed model so that they cannot go out of date."""
+"""The tables of the manual (config/*.md), made from the typed model so that they keep up with it."""
 
 import re
 from collections.abc import Sequence
