@@ -1,4 +1,4 @@
-"""The tables of the manual (config/*.md), made from the typed model so that they keep up with it."""
+"""The tables of the manual (config/*.md), made from the typed model and so never out of date."""
 
 import re
 from collections.abc import Sequence
