@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -15,6 +16,7 @@ from repatlas.catalogue import ANALYSES
 from repatlas.models.registry import build
 from repatlas.stores import ActivationStore
 
+from ..documented import axes, not_there, unexplained
 from .conftest import SMOKE, start, write_config
 
 # The worker that has the finished smoke study: its networks are used again.
@@ -257,6 +259,19 @@ def test_every_number_stands_beside_its_design(study):
         for name in set(analysis.tables) - {"dividing_images.parquet"}:
             columns = study.table(name.rsplit(".", 1)[0]).columns
             assert {"depth", "depth_a"} & set(columns), name
+
+
+def test_every_column_is_explained_and_every_one_explained_is_there(study):
+    tables = {
+        path.name: pq.read_schema(path).names
+        if path.suffix == ".parquet"
+        else pd.read_csv(path, nrows=0).columns.tolist()
+        for path in (study.folder / "tables").iterdir()
+    }
+    assert {"layer_similarity.parquet", "dynamics_similarity.parquet"} <= set(tables)
+    further = axes(study.config)
+    assert not [c for file, columns in tables.items() for c in unexplained(file, columns, further)]
+    assert not not_there(tables)
 
 
 def test_captions_say_how_many_networks(study):
