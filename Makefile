@@ -105,12 +105,9 @@ check: $(READY)
 
 # Copy what git keeps of a finished study: small tables, pictures, captions, configuration.
 publish: FINISHED = $(DIRECTORY)/results/studies/$(STUDY)
-publish:
+publish: $(READY)
 	@test -n "$(STUDY)" || { echo "name the study: make publish STUDY=default"; exit 2; }
-	mkdir -p results/published/$(STUDY)/tables results/published/$(STUDY)/figures
-	cp $(FINISHED)/tables/*.csv results/published/$(STUDY)/tables/
-	cp $(FINISHED)/figures/*.png $(FINISHED)/figures/*.txt results/published/$(STUDY)/figures/
-	cp $(FINISHED)/config.json $(FINISHED)/provenance.json results/published/$(STUDY)/
+	@$(BIN)/python -m repatlas publish $(FINISHED) --output results/published/$(STUDY)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -30,7 +30,7 @@ def write_predictions(folder, seed=0):
         n = int((own["status"] == "completed").sum())
         p = np.where((LABELS == 1) & (own["width"].iloc[0] == 2), 0.3, 0.9)
         predicted = np.where(rng.random((n, 48)) < p, LABELS, (LABELS + 1) % 4)
-        found[group] = Architecture(group, "made", predicted, LABELS, CLASSES, 0)
+        found[group] = Architecture(group, "made", predicted, LABELS, CLASSES, 0, np.arange(n))
     pairs = list(itertools.combinations(found, 2))
     made = prediction_tables(Grid(runs, design, {}), found, pairs, OPTIONS)
     write_parquet(made.examples, tables / "prediction_examples.parquet")

@@ -46,6 +46,19 @@ def test_a_file_that_is_not_imported_counts_for_nothing(folder):
     assert digest() == before
 
 
+def test_what_a_file_imports_from_the_working_folder_counts(folder):
+    """Python finds it there, beside what lies in the file's own folder."""
+    (folder / "code").mkdir()
+    (folder / "code/net.py").write_text("from helper import f\nfrom near import g\n")
+    (folder / "code/near.py").write_text("from package.part import g\n")
+    seen = {digest("code/net.py:Net")}
+    for file in ("helper.py", "code/near.py", "package/other.py"):
+        path = folder / file
+        path.write_text(path.read_text() + "more = 2\n")
+        seen.add(digest("code/net.py:Net"))
+    assert len(seen) == 4
+
+
 def test_a_module_in_the_working_folder_is_tracked_as_a_file_is(folder):
     before = digest("package.part:g")
     (folder / "package/other.py").write_text("h = 2\n")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from repatlas.errors import ConfigError
 from repatlas.files import read_json, write_json
+from repatlas.models.registry import build
 from repatlas.study import Study, own
 
 NET = """
@@ -128,6 +129,17 @@ def test_weights_of_another_network_are_told_before_any_job(study, tmp_path):
     torch.save({"dense.weight": torch.zeros(10, 64)}, tmp_path / "w.pt")
     with pytest.raises(ConfigError, match="does not fit net.py:Net: it lacks dense.bias"):
         study(model={"checkpoint": "w.pt"})
+
+
+def test_probes_by_sgd_are_refused_for_a_network_that_was_trained_elsewhere(study, tmp_path):
+    """They augment images as the network's own training did, which nothing here knows."""
+    model = {"architecture": "resnet", "depth": 8, "width": 1, "bn_momentum": 0.01}
+    torch.save(build(model, (1, 8, 8), 10, None).state_dict(), tmp_path / "w.pt")
+    grid = {"architecture": "resnet", "depth": 8}
+    changes = {"grid": grid, "model": {"checkpoint": "w.pt"}, "analyses": "linear_probes"}
+    study(**changes)
+    with pytest.raises(ConfigError, match=r"linear_probes.method: found sgd.*Accepted is ridge"):
+        study(**changes, linear_probes={"method": "sgd"})
 
 
 def test_what_was_found_is_kept_until_the_code_changes(study, tmp_path):

@@ -40,8 +40,20 @@ def test_across_all_architectures():
     study = made({"across_architectures": "all", "seed_pairs": None}, width=[1, 2])
     across = [tile for tile in study.tiles if tile.a != tile.b]
     assert len(across) == 6
-    assert all(len(tile.pairs) == 9 for tile in across)
     assert all(a < 3 <= b for tile in across for a, b in tile.pairs)
+
+
+def test_networks_of_different_models_are_compared_in_unlike_seeds():
+    """Equal seeds begin with the same weights where layers have the same shape."""
+    everything = {"across_architectures": "all", "seed_pairs": None}
+    (*_, across) = made(everything).tiles
+    assert described(across) == [
+        (f"d8w1s{a}", f"d14w1s{b}") for a in range(3) for b in range(3) if a != b
+    ]
+    (*_, alone) = made(everything, seed=0).tiles
+    assert described(alone) == [("d8w1s0", "d14w1s0")]
+    (*_, trainings) = made(everything, depth=8, learning_rate=[0.01, 0.1]).tiles
+    assert len(trainings.pairs) == 9
 
 
 def test_at_most_so_many_pairs_of_seeds():

@@ -1,6 +1,7 @@
 """Predictions of groups of networks with known differences, and with none."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,7 +27,7 @@ def architecture(name, p, n, rng, labels=LABELS):
     right = rng.random((n, len(labels))) < p
     classes = tuple(str(k) for k in range(int(labels.max()) + 1))
     predicted = np.where(right, labels, (labels + 1) % len(classes)).astype(np.uint8)
-    return Architecture(name, "made", predicted, labels, classes, 0)
+    return Architecture(name, "made", predicted, labels, classes, 0, np.arange(n))
 
 
 def grid_of(*groups):
@@ -206,7 +207,7 @@ def made_halves(name, selection, confirmation, n=8):
     for chosen, accuracy in zip(own.halves, (selection, confirmation), strict=True):
         wrong = chosen[: round((1 - accuracy) * len(chosen))]
         predicted[wrong, 0] = 1
-    return Architecture(name, "made", predicted, LABELS, own.classes, 0)
+    return Architecture(name, "made", predicted, LABELS, own.classes, 0, own.seeds)
 
 
 def test_dividing_examples_report_networks_that_did_not_choose_them():
@@ -267,7 +268,7 @@ def test_between_equals_within_only_where_nothing_differs():
     assert different["correlation_between"] < 0.3 < different["correlation_within_a"]
 
 
-def test_disagreement_is_the_mean_over_pairs_of_different_networks():
+def test_disagreement_is_the_mean_over_pairs_of_unlike_seeds():
     rng = np.random.default_rng(9)
     a, b = (
         architecture("x", np.full(200, 0.6), 5, rng),
@@ -277,12 +278,7 @@ def test_disagreement_is_the_mean_over_pairs_of_different_networks():
 
     def mean(x, y):
         return np.mean(
-            [
-                (p != q).mean()
-                for i, p in enumerate(x)
-                for j, q in enumerate(y)
-                if x is not y or i != j
-            ]
+            [(p != q).mean() for i, p in enumerate(x) for j, q in enumerate(y) if i != j]
         )
 
     between = mean(a.predicted, b.predicted)
@@ -295,13 +291,28 @@ def test_disagreement_is_the_mean_over_pairs_of_different_networks():
         assert found[f"{key}_low"] < found[key] < found[f"{key}_high"]
 
 
+def test_networks_of_one_seed_do_not_count_between_architectures():
+    """Two architectures whose networks of one seed predict the same, as an equal beginning might
+    make them."""
+    rng = np.random.default_rng(10)
+    a = architecture("x", np.full(200, 0.6), 6, rng)
+    twin = replace(a, group="y")
+    found = disagreement(a, twin, 0)
+    assert found["disagreement_between"] == pytest.approx(found["disagreement_within_a"])
+    halves = dispersion(a, twin, 0)
+    assert halves["sd_between"] == pytest.approx(halves["sd_within_a"], rel=0.05)
+    # Where there are no others they are all that there is.
+    pair = [replace(side, predicted=side.predicted[:1], seeds=np.arange(1)) for side in (a, twin)]
+    assert disagreement(*pair, 0)["disagreement_between"] == 0
+
+
 # --- the share explained by class -----------------------------------------------------------------
 
 
 @pytest.fixture
 def networks(tmp_path):
     rng = np.random.default_rng(14)
-    runs = pd.DataFrame({"run": ["r0", "r1", "r2"], "group": "g"})
+    runs = pd.DataFrame({"run": ["r0", "r1", "r2"], "group": "g", "seed": [4, 5, 6]})
     for k, run in enumerate(runs["run"]):
         (tmp_path / run).mkdir()
         np.save(tmp_path / run / "test_logits.npy", rng.random((200, 10), dtype=np.float32))
@@ -315,6 +326,7 @@ def test_architectures_are_read_without_failed_networks(networks):
     folder, runs, data = networks
     own = read_architecture("g", runs, folder, data, 0)
     assert own.predicted.shape == (2, 200)
+    assert own.seeds.tolist() == [4, 6]
     last = np.load(folder / "r2" / "test_logits.npy")
     np.testing.assert_array_equal(own.predicted[1], last.argmax(axis=1))
     assert own.correct[1].mean() == pytest.approx((last.argmax(axis=1) == LABELS).mean())

@@ -12,11 +12,12 @@ from repatlas import load_study
 from repatlas.cli import main
 from repatlas.durations import spoken
 from repatlas.errors import StoreError
-from repatlas.files import read_json, write_json
+from repatlas.files import read_json, sha256_file, write_json
 from repatlas.report import page
 from repatlas.report.archive import CRATE, NO_LICENSE, write_archive
 from repatlas.report.findings import findings
 from repatlas.report.pages import write_pages
+from repatlas.report.publish import publish
 from repatlas.report.restructured import literal
 from repatlas.terminal import points
 
@@ -109,16 +110,60 @@ def test_points_fit_the_terminal(monkeypatch):
     assert text.startswith("  - word")
 
 
+def finish(folder, **changes):
+    """Write the provenance of a finished study with the tables and figures that are there."""
+    write_json(folder / "grid.json", {})
+    record = {
+        "grid_sha256": sha256_file(folder / "grid.json"),
+        "tables": {path.name: sha256_file(path) for path in (folder / "tables").iterdir()},
+        "figures": [path.stem for path in (folder / "figures").glob("*.png")],
+    }
+    path = folder / "provenance.json"
+    write_json(path, {**read_json(path), **record, **changes})
+
+
+def test_only_a_finished_study_is_copied_and_only_what_is_its_own(default, tmp_path):
+    folder, copy = tmp_path / "results/studies/default", tmp_path / "published"
+    shutil.copytree(default.folder, folder)
+    finish(folder)
+    # What an analysis that the study no longer names has left.
+    (folder / "tables/linear_probes.csv").write_text("run\n")
+    (folder / "figures/linear_probes.png").write_text("")
+    (copy / "tables").mkdir(parents=True)
+    (copy / "tables/gone.csv").write_text("published before\n")
+    (copy / "README.md").write_text("written by hand\n")
+    assert main(["publish", str(folder), "--output", str(copy)]) == 0
+    write_archive(load_study(folder), tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert not [name for name in archive.namelist() if "linear_probes" in name]
+    published = {p.relative_to(copy).as_posix() for p in copy.rglob("*") if p.is_file()}
+    tables = {f"tables/{path.name}" for path in (default.folder / "tables").iterdir()}
+    assert tables | {"README.md", "config.json", "provenance.json"} <= published
+    assert not {"tables/gone.csv", "tables/linear_probes.csv"} & published
+
+    def refused(match):
+        with pytest.raises(StoreError, match=match):
+            publish(folder, copy)
+        with pytest.raises(StoreError, match=match):
+            write_archive(load_study(folder), tmp_path / "a.zip")
+
+    (folder / "tables/accuracy.csv").write_text("another\n")
+    refused("accuracy.csv is not the table that the study was finished with")
+    (folder / "tables/accuracy.csv").unlink()
+    refused("accuracy.csv is missing")
+    write_json(folder / "grid.json", {"runs": []})
+    refused("is not finished: its tables and figures are of an earlier configuration")
+    write_json(folder / "provenance.json", {"commit": None})
+    refused("was written by an earlier version")
+    (folder / "provenance.json").unlink()
+    refused("provenance.json is missing")
+
+
 def test_an_archive_has_what_a_crate_must_have(default, tmp_path):
     """RO-Crate 1.1, root data entity: name, description, datePublished and license."""
     folder = tmp_path / "results/studies/default"
     shutil.copytree(default.folder, folder)
-    path = folder / "provenance.json"
-    record = {k: v for k, v in read_json(path).items() if k != "date"}
-    write_json(path, record)
-    with pytest.raises(StoreError, match="has no date"):
-        write_archive(load_study(folder), tmp_path / "a.zip")
-    write_json(path, {**record, "date": "2026-03-01"})
+    finish(folder, date="2026-03-01")
     for given, expected in (([], NO_LICENSE), (["--license", "CC BY 4.0"], "CC BY 4.0")):
         assert main(["archive", str(folder), "--output", str(tmp_path / "a.zip"), *given]) == 0
         with zipfile.ZipFile(tmp_path / "a.zip") as archive:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from digits_spec import PAPER, digits_spec
+from repatlas.activations.trained import load_network
 from repatlas.data.dataset import load
 from repatlas.errors import StoreError
 from repatlas.files import read_json
@@ -49,6 +50,25 @@ def test_steps_equal_keras_sgd_with_a_changing_rate():
             w, b = w + vw, b + vb
     np.testing.assert_allclose(network.weight.detach().numpy(), w, rtol=1e-10)
     np.testing.assert_allclose(network.bias.detach().numpy(), b, rtol=1e-10)
+
+
+def test_a_network_is_read_out_with_what_its_own_code_drew(digits, tmp_path, monkeypatch):
+    """Also what no state dict holds: random features that stay as they were drawn."""
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(
+        "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n"
+        "    def __init__(self, num_classes):\n        super().__init__()\n"
+        "        self.register_buffer('drawn', torch.randn(64, 16), persistent=False)\n"
+        "        self.dense = nn.Linear(16, num_classes)\n\n"
+        "    def forward(self, x):\n"
+        "        return self.dense(torch.relu(x.flatten(1) @ self.drawn))\n"
+    )
+    spec = digits_spec(epochs=1) | {"model": {"architecture": "own.py:Net", "arguments": []}}
+    data, cpu = load(digits), torch.device("cpu")
+    loop.train(spec, data, tmp_path / "run", tmp_path / "scratch", cpu)
+    network = load_network(spec, tmp_path / "run", data.shape, cpu)
+    expected = np.load(tmp_path / "run" / "test_logits.npy")
+    np.testing.assert_array_equal(logits(network, data.test_images, cpu), expected)
 
 
 def test_every_batch_image_is_a_window_of_the_reflected_original_and_all_windows_occur():

@@ -1,12 +1,14 @@
 """A digest of the user's own code, so that an edit reruns what uses it and nothing else.
 
 What counts is what `repatlas.code` counts, the syntax tree without docstrings, of the file and of
-every file that it imports from its own folder or package. Installed packages count by their name
-alone: their versions are recorded with a study, as that of every library is.
+every file that it imports from its own folder or package, or from the folder where Snakemake runs.
+Installed packages count by their name alone: their versions are recorded with a study, as that of
+every library is.
 """
 
 import ast
 import hashlib
+import os
 import site
 import sysconfig
 from collections.abc import Iterator
@@ -28,19 +30,26 @@ def own_digest(text: str, length: int = 16) -> str:
 
 
 def own_files(where: Reference) -> dict[Path, str]:
-    """The user's files that importing `where` can load, with their paths from the folder that they
-    are found in; none for an installed module."""
-    root, first = _start(where)
-    if root is None:
+    """The user's files that importing `where` can load, with their paths from the folder that it is
+    found in; none for an installed module."""
+    start, first = _start(where)
+    if start is None:
         return {}
+    # Python looks in the folder where it runs, too.
+    roots = list(dict.fromkeys([start, Path.cwd().resolve()]))
     found: dict[Path, str] = {}
-    waiting = first
+    waiting = [(path, start) for path in first]
     while waiting:
-        path = waiting.pop()
+        path, root = waiting.pop()
         if path in found:
             continue
-        found[path] = path.relative_to(root).as_posix()
-        waiting += [file for name in _imports(path, root) for file in _files(root, name)]
+        found[path] = Path(os.path.relpath(path, start)).as_posix()
+        waiting += [
+            (file, other)
+            for name in _imports(path, root)
+            for other in roots
+            for file in _files(other, name)
+        ]
     return found
 
 

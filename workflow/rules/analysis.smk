@@ -109,6 +109,7 @@ rule cost_table:
         grid=GRID,
         networks=study_path("tables", "runs.csv"),
         similarity=study_path("tables", "layer_similarity.parquet"),
+        analyses=[*tables_of_analyses(), *tables_of_own_analyses()],
     output:
         study_path("tables", "cost.csv"),
     log:

@@ -58,7 +58,9 @@ WHOLE_GRID = grid_record(STUDY)
 
 
 def recorded(name, content):
-    path = f"results/studies/{STUDY.name}/record/{name}-{digest(content)}.json"
+    # Unlike the digest of a spec, for which null is as good as nothing.
+    mark = digest(json.dumps(content, sort_keys=True))
+    path = f"results/studies/{STUDY.name}/record/{name}-{mark}.json"
     if not Path(path).exists():
         # Another start or dry run may write it too.
         with sole_writer(path):

@@ -17,11 +17,12 @@ rule explorer:
         ENVIRONMENT
     params:
         tables=tables_folder,
+        names=explored_tables,
         title=STUDY.settings.title,
         code=code_digest("repatlas.cli.explorer"),
         page=own_files_digest(),
     message:
         "explorer"
     shell:
-        "python -m repatlas explorer --tables {params.tables:q} --title={params.title:q}"
-        " --output {output:q} --log {log:q}"
+        "python -m repatlas explorer --tables {params.tables:q} --names {params.names:q}"
+        " --title={params.title:q} --output {output:q} --log {log:q}"

@@ -12,8 +12,8 @@ def dataset_spec(wildcards):
 
 
 def dataset_fingerprint(wildcards):
-    # The user's own files, seen by name and size: adding an image remakes the set, touching one
-    # does not.
+    # The user's own files: images by name and size, arrays by checksum. Adding an image remakes the
+    # set, touching one does not.
     return canonical_json(fingerprint(STUDY.datasets[wildcards.dataset]) or {})
 
 
@@ -255,6 +255,11 @@ def tables_folder(wildcards):
     return study_path("tables")
 
 
+def explored_tables(wildcards, input):
+    # By name, since tables of analyses that the study no longer names may lie beside them.
+    return [Path(table).stem for table in input]
+
+
 def report_folder(wildcards):
     return study_path("report")
 
@@ -267,12 +272,16 @@ def study_benchmark(name):
     return f"results/benchmarks/studies/{STUDY.name}/{name}.jsonl"
 
 
-def study_tables():
+def layer_matching_tables():
     ranked = "layer_matching" in STUDY.figures
+    return rules.layer_matching_table.output if ranked else []
+
+
+def study_tables():
     return [
         *rules.network_tables.output,
         *rules.similarity_tables.output,
-        *(rules.layer_matching_table.output if ranked else []),
+        *layer_matching_tables(),
         *tables_of_analyses(),
         *tables_of_own_analyses(),
         *rules.comparison_table.output,
@@ -287,6 +296,10 @@ def figure_outputs():
 
 def study_figures():
     return [path for kind in FIGURE_KINDS for path in study_figure_files(kind)]
+
+
+def study_figure_names(wildcards):
+    return list(STUDY.figures)
 
 
 def study_figure_files(kind):

@@ -10,6 +10,7 @@ rule own_analysis:
         grid=GRID,
         networks=rules.network_tables.output,
         similarities=rules.similarity_tables.output,
+        matching=layer_matching_tables(),
         analyses=tables_of_analyses(),
         activations=kept_manifests(),
     output:

@@ -29,7 +29,7 @@ rule provenance:
     input:
         # A figure drawn anew has the same provenance.
         ancient(study_figures()),
-        study_tables(),
+        tables=study_tables(),
         grid=GRID,
     output:
         study_path("provenance.json"),
@@ -42,9 +42,11 @@ rule provenance:
         # Not a parameter: where the workflow's code lies makes no difference.
         repository=str(Path(LIBRARY).parent),
     params:
+        figures=study_figure_names,
         code=code_digest("repatlas.cli.provenance"),
     message:
         "provenance"
     shell:
         "python -m repatlas provenance --grid {input.grid:q} --results results"
-        " --repository {resources.repository:q} --output {output:q} --log {log:q}"
+        " --repository {resources.repository:q} --tables {input.tables:q}"
+        " --figures {params.figures:q} --output {output:q} --log {log:q}"

@@ -14,6 +14,7 @@ from repatlas.models.registry import build
 from repatlas.own import is_own
 from repatlas.run_record import run_file
 from repatlas.training import checkpoint
+from repatlas.training.seeds import generator
 
 
 def load_network(
@@ -21,10 +22,24 @@ def load_network(
 ) -> nn.Module:
     """The trained network in folder `run`, in inference mode, for images of `shape` (C, H, W)."""
     weights = checkpoint.load(run_file(run, "model.pt"))
-    network = build(spec["model"], shape, classes_of(spec, run, weights), None)
+    network = unloaded(spec, shape, classes_of(spec, run, weights), device)
     network.load_state_dict(weights)
+    return network.eval()
+
+
+def unloaded(
+    spec: Mapping, shape: tuple[int, int, int], classes: int, device: torch.device
+) -> nn.Module:
+    """The network of `spec` before its weights are loaded, for images of `shape` (C, H, W).
+
+    One of the user's own begins as its training began: what it drew and does not keep in its state
+    dict (random features, a fixed mask) is the same again.
+    """
+    own = is_own(spec["model"]["architecture"])
+    first = generator(spec["seed"], "initialisation") if own else None
+    network = build(spec["model"], shape, classes, first)
     # torch's own annotations leave out this overload.
-    return network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def classes_of(spec: Mapping, run: Path, weights: Mapping[str, Tensor] | None = None) -> int:
@@ -48,7 +63,7 @@ def tapped_layers(
     model = spec["model"]
     if is_own(model["architecture"]):
         classes = classes_of(spec, run)
-        network = build(model, shape, classes, None)
+        network = unloaded(spec, shape, classes, torch.device("cpu"))
         every = outline(network, model["architecture"], shape, classes).layers
     else:
         every = layers_of(model)

@@ -4,6 +4,8 @@ Nguyen, Raghu & Kornblith (2021), figures 7 and F.1 to F.3: per-example accuraci
 architectures, with those of two disjoint halves of the seeds of one architecture as the null.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from repatlas.analysis.predictions import Architecture
@@ -21,9 +23,10 @@ def dispersion(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
     with `between`, `within_a` and `within_b`.
 
     All are taken between two disjoint sets of the same number of networks, `half`, so that they
-    differ in nothing but whose networks they are; means over 100 random draws, which `seed`
-    decides. NaN where an architecture has fewer than two networks; a correlation also where
-    accuracies do not vary.
+    differ in nothing but whose networks they are; between the architectures as far as there are
+    enough of unlike seeds, because networks of one seed begin alike. Means over 100 random draws,
+    which `seed` decides. NaN where an architecture has fewer than two networks; a correlation also
+    where accuracies do not vary.
     """
     half = min(a.n, b.n) // 2
     names = [f"{what}_{where}" for what in ("correlation", "mean_abs", "sd") for where in WHERE]
@@ -32,9 +35,12 @@ def dispersion(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
     rng = np.random.default_rng(seed)
     found: dict[str, list[tuple[float, float, float]]] = {where: [] for where in WHERE}
     for _ in range(SPLITS):
-        (a1, a2), (b1, b2) = (_two_halves(side, half, rng) for side in (a, b))
-        for where, (x, y) in zip(WHERE, ((a1, b1), (a1, a2), (b1, b2)), strict=True):
-            found[where].append(_between(x, y))
+        a1, a2 = _two_halves(a, half, rng)
+        b1, b2 = _two_halves(b, half, rng, avoided=a.seeds[a1])
+        for where, ((p, x), (q, y)) in zip(
+            WHERE, (((a, a1), (b, b1)), ((a, a1), (a, a2)), ((b, b1), (b, b2))), strict=True
+        ):
+            found[where].append(_between(_accuracies(p, x), _accuracies(q, y)))
     result: dict[str, float] = {"half": half}
     for position, what in enumerate(("correlation", "mean_abs", "sd")):
         for where in WHERE:
@@ -45,11 +51,17 @@ def dispersion(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
 
 
 def _two_halves(
-    side: Architecture, half: int, rng: np.random.Generator
+    side: Architecture, half: int, rng: np.random.Generator, avoided: Sequence[int] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the networks of two disjoint halves, the first as far as possible of seeds that
+    are not to be `avoided`."""
     order = rng.permutation(side.n)
-    first, second = order[:half], order[half : 2 * half]
-    return tuple(side.correct[chosen].mean(axis=0, dtype=float) for chosen in (first, second))
+    order = order[np.argsort(np.isin(side.seeds[order], avoided), kind="stable")]
+    return order[:half], order[half : 2 * half]
+
+
+def _accuracies(side: Architecture, chosen: np.ndarray) -> np.ndarray:
+    return side.correct[chosen].mean(axis=0, dtype=float)
 
 
 def _between(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
@@ -83,18 +95,19 @@ def permutation_test(a: Architecture, b: Architecture, seed: int) -> dict[str, f
 
 def disagreement(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
     """Share of examples for which two networks predict different classes: mean over pairs of
-    different networks between the architectures and within each, and `excess`, how much the first
-    is above the mean of the others. Keys `disagreement_between`, `_within_a`, `_within_b` and
+    networks of unlike seeds between the architectures and within each, and `excess`, how much the
+    first is above the mean of the others. Keys `disagreement_between`, `_within_a`, `_within_b` and
     `excess`; each with `_low`, `_high`: 95 % bootstrap interval over networks (1,000 resamples, no
-    network compared with itself), from 3 networks a side on. NaN where there is no pair of
+    network beside itself), from 3 networks a side on. NaN where there is no pair of
     networks, or too few for an interval."""
     table = disagreements(np.concatenate([a.predicted, b.predicted]))
-    values = _means(table, np.ones((1, a.n)), np.ones((1, b.n)))
+    apart = _of_unlike_seeds(a, b)
+    values = _means(table, apart, np.ones((1, a.n)), np.ones((1, b.n)))
     drawn = np.full((1, 4), np.nan)
     if min(a.n, b.n) >= MIN_FOR_INTERVAL:
         rng = np.random.default_rng(seed)
         drawn = _means(
-            table, *(rng.multinomial(n, np.full(n, 1 / n), RESAMPLES) for n in (a.n, b.n))
+            table, apart, *(rng.multinomial(n, np.full(n, 1 / n), RESAMPLES) for n in (a.n, b.n))
         )
         # A resample of one network alone has no pair.
         drawn = drawn[~np.isnan(drawn).any(axis=1)]
@@ -115,18 +128,30 @@ def disagreements(predicted: np.ndarray) -> np.ndarray:
     )
 
 
-def _means(table: np.ndarray, of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
+def _of_unlike_seeds(a: Architecture, b: Architecture) -> np.ndarray:
+    """(networks, networks) of both, 1 for a pair that counts and 0 for one of the same seed, such
+    as a network and itself. Two architectures with no pair of unlike seeds: all of theirs count."""
+    seeds = np.concatenate([a.seeds, b.seeds])
+    apart = (seeds[:, None] != seeds).astype(float)
+    if not apart[: a.n, a.n :].any():
+        apart[: a.n, a.n :] = 1
+    return apart
+
+
+def _means(table: np.ndarray, apart: np.ndarray, of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
     """(resamples, 4): between, within a, within b, excess; each network counted as often as it was
-    drawn. NaN where there is no pair."""
+    drawn, in the pairs that are 1 in `apart`. NaN where there is no pair."""
     n = of_a.shape[1]
-    counts = {"between": (of_a, of_b), "a": (of_a, of_a), "b": (of_b, of_b)}
-    own = {"between": table[:n, n:], "a": table[:n, :n], "b": table[n:, n:]}
+    first, second = slice(n), slice(n, None)
     parts = []
-    for where, (left, right) in counts.items():
-        pairs = left.sum(axis=1) * right.sum(axis=1)
-        if left is right:
-            pairs = pairs - (left**2).sum(axis=1)
-        total = (left @ own[where] * right).sum(axis=1)
+    for left, right, rows, columns in (
+        (of_a, of_b, first, second),
+        (of_a, of_a, first, first),
+        (of_b, of_b, second, second),
+    ):
+        counted = apart[rows, columns]
+        pairs = (left @ counted * right).sum(axis=1)
+        total = (left @ (table[rows, columns] * counted) * right).sum(axis=1)
         parts.append(np.divide(total, pairs, out=np.full(len(total), np.nan), where=pairs > 0))
     parts.append(parts[0] - (parts[1] + parts[2]) / 2)
     return np.stack(parts, axis=1)

@@ -26,6 +26,7 @@ class Architecture:
     labels : (examples,) true class
     classes : name of each class
     seed : of the draw of the halves
+    seeds : (networks,) seed of each
     """
 
     group: str
@@ -34,6 +35,7 @@ class Architecture:
     labels: np.ndarray
     classes: tuple[str, ...]
     seed: int
+    seeds: np.ndarray
 
     @property
     def n(self) -> int:
@@ -64,23 +66,28 @@ def read_architecture(
     """The architecture of the group from `networks`, the folder of all runs. Networks that did not
     complete are left out.
 
-    `runs`: run and group of every network; `dataset`: the folder name of their data set, and it;
-    `seed`: of the draw of the halves. A network predicts the class of its largest logit, the first
-    of equals. Raises StoreError where logits are missing, damaged, or do not fit the test set.
+    `runs`: run, group and seed of every network; `dataset`: the folder name of their data set, and
+    it; `seed`: of the draw of the halves. A network predicts the class of its largest logit, the
+    first of equals. Raises StoreError where logits are missing, damaged, or do not fit the test
+    set.
     """
     folder, data = dataset
     expected = (len(data.test_labels), len(data.classes))
     kind = np.uint8 if len(data.classes) <= 256 else np.uint16
+    members = runs[runs["group"] == group]
+    completed = members[
+        [read_status(networks / run)["status"] == "completed" for run in members["run"]]
+    ]
     rows = [
         read_logits(run_file(networks / run, "test_logits.npy"), expected)
         .argmax(axis=1)
         .astype(kind)
-        for run in runs.loc[runs["group"] == group, "run"]
-        if read_status(networks / run)["status"] == "completed"
+        for run in completed["run"]
     ]
     predicted = np.stack(rows) if rows else np.empty((0, expected[0]), kind)
     labels = np.asarray(data.test_labels)
-    return Architecture(group, folder, predicted, labels, tuple(data.classes), seed)
+    seeds = completed["seed"].to_numpy()
+    return Architecture(group, folder, predicted, labels, tuple(data.classes), seed, seeds)
 
 
 def read_logits(path: Path, shape: tuple[int, int]) -> np.ndarray:
@@ -107,8 +114,8 @@ def read_architectures(
 ) -> tuple[dict[str, Architecture], dict[str, Dataset]]:
     """The architectures by group, and the data sets that they are tested on by folder name.
 
-    `runs`: run, group and dataset_folder of every network; `results`: the folder of all results;
-    `seed`: of the draw of the halves. StoreError as in :func:`read_architecture`.
+    `runs`: run, group, seed and dataset_folder of every network; `results`: the folder of all
+    results; `seed`: of the draw of the halves. StoreError as in :func:`read_architecture`.
     """
     folder_of: Mapping[str, str] = dict(zip(runs["group"], runs["dataset_folder"], strict=True))
     datasets = {

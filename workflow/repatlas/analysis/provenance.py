@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ PACKAGES = ["snakemake", "torch", "torchvision", "numpy", "scipy", "pandas", "za
 PACKAGES += ["scikit-learn", "pydantic", "matplotlib", "seaborn"]
 
 
-def record(grid: Path, results: Path, repository: Path) -> dict[str, Any]:
+def record(
+    grid: Path, results: Path, repository: Path, tables: Iterable[Path], figures: Iterable[str]
+) -> dict[str, Any]:
     """The provenance of the study whose networks `grid` lists: versions, commit, lock file,
-    machine, the hardware that trained the networks, and the checksums of all data sets they were
-    trained, tested and compared on. `results` is the folder of all results, `repository` that of
-    the workflow; without git, `commit` is None. StoreError where a record is missing or damaged."""
+    machine, the hardware that trained the networks, the checksums of all data sets they were
+    trained, tested and compared on, and what was made: the checksums of `grid` and of the `tables`,
+    and the names of the `figures`. `results` is the folder of all results, `repository` that of the
+    workflow; without git, `commit` is None. StoreError where a record is missing or damaged."""
     content = read_json(grid)
     names = [run["run"] for run in content["runs"]]
     found = [read_json(results / "runs" / name / "hardware.json") for name in names]
@@ -47,6 +51,9 @@ def record(grid: Path, results: Path, repository: Path) -> dict[str, Any]:
             for name in sorted(content["jobs"]["data"])
         },
         "networks": len(names),
+        "grid_sha256": sha256_file(grid),
+        "tables": {table.name: sha256_file(table) for table in sorted(tables)},
+        "figures": sorted(figures),
     }
 
 

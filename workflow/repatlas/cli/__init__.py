@@ -26,6 +26,7 @@ BY_HAND = {
     "plan": "what a study has still to make, in what time and on how much disk",
     "summary": "what a finished study found, and where to look",
     "archive": "one zip of a finished study, for a paper's supplement",
+    "publish": "what git keeps of a finished study",
     "verify": "compare everything in a results folder with its checksums",
     "compare": "compare two stores or folders of arrays",
     "schema": "print the JSON schema of a study file",

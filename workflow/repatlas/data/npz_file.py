@@ -45,6 +45,11 @@ class NpzFile:
                     with archive.open(member) as handle:
                         self.headers[member.removesuffix(".npy")] = _read_header(handle)
 
+    def checksums(self) -> dict[str, int]:
+        """CRC-32 of each array's bytes, as the archive's directory has them."""
+        with self._archive() as archive:
+            return {m.filename.removesuffix(".npy"): m.CRC for m in archive.infolist()}
+
     def array(self, key: str) -> np.ndarray:
         """The whole array `key`, for arrays that are small."""
         header = self.headers[key]

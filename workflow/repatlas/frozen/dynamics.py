@@ -14,14 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repatlas.activations.trained import classes_of
+from repatlas.activations.trained import classes_of, unloaded
 from repatlas.errors import StoreError
 from repatlas.files import read_json, sha256_file
 from repatlas.frozen.trajectory_sums import TrajectorySums
 from repatlas.grams import BatchGrams
 from repatlas.layers import Layer
 from repatlas.models.batch_statistics import batch_statistics
-from repatlas.models.registry import build
 from repatlas.models.taps import tapped
 from repatlas.run_record import read_status, run_file
 from repatlas.training import checkpoint
@@ -143,9 +142,7 @@ def _empty(
     spec: Mapping, weights: Path, shape: tuple[int, int, int], device: torch.device
 ) -> nn.Module:
     classes = classes_of(spec, weights.parent, checkpoint.load(weights))
-    network = build(spec["model"], shape, classes, None)
-    # torch's own annotations leave out this overload.
-    return network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return unloaded(spec, shape, classes, device).eval()
 
 
 def _grams(

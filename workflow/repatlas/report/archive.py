@@ -5,15 +5,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from repatlas.errors import StoreError
-from repatlas.files import read_json, whole_file
+from repatlas.files import whole_file
 from repatlas.report.findings import findings
+from repatlas.report.finished import finished
 from repatlas.report.tables import described
 from repatlas.results import StudyResults
 
 # What a reader needs; the rest of a study's folder is the workflow's own.
 PARTS = ("report.html", "config.json", "grid.json", "provenance.json")
-FOLDERS = ("figures", "tables", "explorer")
 # The first moment that a zip can name.
 DATE = (1980, 1, 1, 0, 0, 0)
 CRATE = "ro-crate-metadata.json"
@@ -33,9 +32,11 @@ _MEDIA = {
 def write_archive(study: StudyResults, output: Path, license: str = NO_LICENSE) -> int:
     """Write the zip of `study` to `output`, in which all lies in one folder of the study's name.
     Returns the number of files. `license` says how others may use it, by address or in words.
-    StoreError where the study's provenance has no date."""
-    files = {path.relative_to(study.folder).as_posix(): path for path in _files(study.folder)}
-    crate = json.dumps(_crate(study, files, license), indent=1, ensure_ascii=False)
+    StoreError where the study is not finished."""
+    record = finished(study.folder)
+    paths = _files(study.folder, record)
+    files = {path.relative_to(study.folder).as_posix(): path for path in paths}
+    crate = json.dumps(_crate(study, record, files, license), indent=1, ensure_ascii=False)
     names = sorted([*files, CRATE])
     with whole_file(output) as partial, zipfile.ZipFile(partial, "w") as archive:
         for name in names:
@@ -47,21 +48,19 @@ def write_archive(study: StudyResults, output: Path, license: str = NO_LICENSE) 
     return len(names)
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path, record: dict[str, Any]) -> list[Path]:
     found = [folder / name for name in PARTS]
-    for name in FOLDERS:
-        found += (folder / name).rglob("*")
+    found += [folder / "tables" / name for name in record["tables"]]
+    for name in record["figures"]:
+        found += (folder / "figures").glob(f"{name}.*")
+    found += (folder / "explorer").rglob("*")
     return sorted(p for p in found if p.is_file() and not p.name.startswith("."))
 
 
-def _crate(study: StudyResults, files: dict[str, Path], license: str) -> dict[str, Any]:
+def _crate(
+    study: StudyResults, record: dict[str, Any], files: dict[str, Path], license: str
+) -> dict[str, Any]:
     """The description of the archive by RO-Crate 1.1 (https://w3id.org/ro/crate/1.1)."""
-    record = read_json(study.folder / "provenance.json")
-    if "date" not in record:
-        raise StoreError(
-            f"{study.folder / 'provenance.json'} has no date: an earlier version wrote it.\n"
-            "Start the study again, which makes its provenance anew and little else."
-        )
     described_files = [_entity(name, path) for name, path in sorted(files.items())]
     software = {
         "@id": "#repatlas",

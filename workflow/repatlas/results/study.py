@@ -1,7 +1,7 @@
 """A finished study, as a notebook sees it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,16 @@ class StudyResults:
     Parameters
     ----------
     tables : the folder `tables` of the study; the networks are found at ../../../runs
+    only : names of the study's tables, where the folder may hold others; by default all there
 
     Attributes
     ----------
     folder : the study's folder
     """
 
-    def __init__(self, tables: str | os.PathLike):
+    def __init__(self, tables: str | os.PathLike, only: Iterable[str] | None = None):
         folder = Path(tables).resolve()
-        self._tables = Tables(folder)
+        self._tables = Tables(folder, only)
         self.folder = folder.parent
         self._networks = folder.parents[2] / "runs"
 

@@ -1,5 +1,6 @@
 """The folder of a study's tables."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -10,15 +11,18 @@ _SUFFIXES = (".csv", ".parquet")
 
 
 class Tables:
-    """The tables in a folder, by their files' names without suffix. Each is read once."""
+    """The tables in a folder, by their files' names without suffix, or those `only`. Each is read
+    once."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, only: Iterable[str] | None = None):
         self.folder = folder
+        self._only = None if only is None else frozenset(only)
         self._read: dict[str, pd.DataFrame] = {}
 
     def names(self) -> dict[str, Path]:
         """The tables' names and files."""
-        return {p.stem: p for p in sorted(self.folder.glob("*")) if p.suffix in _SUFFIXES}
+        files = [p for p in sorted(self.folder.glob("*")) if p.suffix in _SUFFIXES]
+        return {p.stem: p for p in files if self._only is None or p.stem in self._only}
 
     def path(self, name: str) -> Path:
         """File of a table; StoreError when there is none of that name."""

@@ -128,7 +128,7 @@ def _tile(
         across = [*itertools.combinations(range(len(a)), 2)] if settings.across_seeds else []
     else:
         runs, pairs = [*a, *b], []
-        across = [*itertools.product(range(len(a)), range(len(a), len(runs)))]
+        across = _of_unlike_seeds(a, b)
     pairs += _sample(across, runs, settings.seed_pairs)
     names = tuple(run.name for run in runs)
     layers = tuple(sorted(set(settings.layers)))
@@ -153,6 +153,22 @@ def _tile(
         name=f"{stem}--{digest(spec)}",
         own=measure.name if is_own(measure.name) else None,
     )
+
+
+def _of_unlike_seeds(a: Sequence[Run], b: Sequence[Run]) -> list[tuple[int, int]]:
+    """Pairs of a network of `a` with one of `b`, which are numbered after those of `a`.
+
+    Networks of one seed see the images in one order, and layers of one shape near the input begin
+    with the same weights: those of different models would be taken for more alike than they
+    are. They are left out wherever there are pairs of unlike seeds. What differs in the training
+    alone may be compared on purpose with all else equal.
+    """
+    pairs = [(i, len(a) + j) for i in range(len(a)) for j in range(len(b))]
+    if a[0].spec["model"] == b[0].spec["model"]:
+        return pairs
+    runs = [*a, *b]
+    unlike = [(i, j) for i, j in pairs if runs[i].design["seed"] != runs[j].design["seed"]]
+    return unlike or pairs
 
 
 def _sample(

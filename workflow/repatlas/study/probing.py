@@ -26,6 +26,13 @@ def mistakes_in_probes(
             continue  # no linear probes are fitted to it, see `study.own`
         about = data[run.dataset]
         n = round(run.spec["data"]["fraction"] * about.n_train)
+        if options.method == "sgd" and run.checkpoint:
+            yield Mistake(
+                ("linear_probes", "method"),
+                "found sgd, whose images are augmented as in the network's own training; "
+                f"{run.name} is loaded from saved weights and has none here. Accepted is ridge",
+            )
+            return
         if options.method == "sgd":
             if options.batch_size > n:
                 yield Mistake(

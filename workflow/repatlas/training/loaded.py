@@ -15,6 +15,7 @@ from repatlas.run_record import write_status
 from repatlas.training import record
 from repatlas.training.device import describe
 from repatlas.training.evaluate import logits, score
+from repatlas.training.seeds import generator
 
 
 def take(
@@ -25,7 +26,9 @@ def take(
     learning curve. ConfigError where the weights do not fit.
     """
     architecture = spec["model"]["architecture"]
-    network = build(spec["model"], dataset.shape, len(dataset.classes), None)
+    # Seeded as a training would be, for what the user's own draw and their state dict lacks.
+    first = generator(spec["seed"], "initialisation")
+    network = build(spec["model"], dataset.shape, len(dataset.classes), first)
     load_saved(network, weights, architecture)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images, labels = evaluation_examples(spec, dataset)
