@@ -321,13 +321,22 @@ def test_similarity_across_architectures_stands_beside_figure_e1(grid, tmp_path)
         for i in range(2)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "similarity.parquet")
-    found = compared(tables, specs, manifests, tmp_path / "similarity.parquet")
-    (row,) = found[found["quantity"] == "cross_architecture_mean"].to_dict("records")
+    specs = {run: {**spec, "seed": int(run[-1])} for run, spec in specs.items()}
+
+    def row_of(specs):
+        found = compared(tables, specs, manifests, tmp_path / "similarity.parquet")
+        (row,) = found[found["quantity"] == "cross_architecture_mean"].to_dict("records")
+        return row
+
+    row = row_of(specs)
     assert (row["group"], row["other_group"], row["n"]) == ("a", "b", 2)
     assert (row["ours_mean"], row["paper_mean"]) == (0.5, 0.535)
     assert "2 seeds for 10" in row["departures"]
     assert "1 ReLU layers for 13" in row["departures"]
     assert "1 ReLU layers for 55" in row["departures"]
+    assert "one seed" not in row["departures"]
+    alike = row_of({run: {**spec, "seed": 0} for run, spec in specs.items()})
+    assert "networks of one seed, which begin alike, for independent ones" in alike["departures"]
 
 
 def test_fewer_networks_than_a_printed_mean_is_over_are_marked(grid, tmp_path):

@@ -217,8 +217,9 @@ def test_best_matches_are_the_largest_values_of_the_rows(study):
     runs = study.runs
     depth = {d: runs.loc[runs["depth"] == d, "run"].tolist() for d in (8, 14)}
     part = table[(table["depth"] == 8) & (table["other_depth"] == 14)].set_index("layer")
-    matrices = [study.similarity(a, b) for a in depth[8] for b in depth[14]]
-    assert (part["n"] == 4).all()
+    # In unlike seeds.
+    matrices = [study.similarity(a, b) for a, b in zip(depth[8], depth[14][::-1], strict=True)]
+    assert (part["n"] == 2).all()
     for layer in part.index:
         best = [matrix.loc[layer].max() for matrix in matrices]
         assert part.loc[layer, "value_mean"] == pytest.approx(np.mean(best))
