@@ -48,13 +48,13 @@ def test_b_becomes_a_and_they_swap(window, made):
     assert page.page.locator("#same").is_disabled()
 
 
-def test_the_grid_chooses_and_keeps_the_seed(window, made):
+def test_the_grid_chooses_and_keeps_the_seed_of_a_network_alone(window, made):
     page = window(a=run_of(made, 8, 1, 1))
     page.click("#grid [aria-label^='ResNet-14, width 1:']")
     assert page.state == {"a": run_of(made, 14, 1, 1)}
     page.click("[name=pick][value=b]")
     page.click("#grid [aria-label^='ResNet-8, width 1:']")
-    assert page.chosen("b") == run_of(made, 8, 1, 1)
+    assert page.chosen("b") == run_of(made, 8, 1, 0), "beside another model in an unlike one"
     pressed = page.page.locator("#grid [aria-pressed=true]")
     assert pressed.count() == 2
 
@@ -207,3 +207,13 @@ def test_heat_map_and_lines_are_linked(window, made):
     page.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     crossed = "document.getElementById('map').layout.shapes.filter(s => s.y0 === 2.5).length"
     page.page.wait_for_function(f"{crossed} === 2")
+
+
+def test_another_architecture_comes_in_a_seed_that_is_compared(window, made):
+    """Equal seeds of different models are not, where there are others."""
+    page = window(a=run_of(made, 8, 1, 0), b=run_of(made, 8, 1, 0))
+    page.choose("#b-depth", "14")
+    assert page.chosen("a") == run_of(made, 8, 1, 0)
+    assert page.chosen("b") == run_of(made, 14, 1, 1)
+    page.choose("#b-seed", "0")
+    assert page.chosen("b") == run_of(made, 14, 1, 0), "a seed that is asked for is taken"

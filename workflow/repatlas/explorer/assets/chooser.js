@@ -12,9 +12,14 @@ repatlas.chooser = (() => {
       const select = make("select", {
         id: `${side}-${axis.name}`,
         onchange: () => {
-          const run = about.nearest(state.get()[side], axis.name, Number(select.value));
-          const alone = state.get().a === state.get().b;
-          state.set(side === "a" && alone ? { a: run, b: run, cell: null } : { [side]: run, cell: null });
+          const now = state.get();
+          const run = about.nearest(now[side], axis.name, Number(select.value));
+          if (side === "a" && now.a === now.b) {
+            state.set({ a: run, b: run, cell: null });
+          } else {
+            const other = now[side === "a" ? "b" : "a"];
+            state.set({ [side]: axis.name === "seed" ? run : about.apart(run, other), cell: null });
+          }
         },
       }, ...options);
       return [axis, select];

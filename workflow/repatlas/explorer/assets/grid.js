@@ -37,7 +37,8 @@ repatlas.grid = (() => {
       const run = about.ofGroup(group, a);
       state.set({ a: run, b: run, cell: null });
     } else {
-      state.set({ [pick]: about.ofGroup(group, pick === "a" ? a : b), cell: null });
+      const [own, other] = pick === "a" ? [a, b] : [b, a];
+      state.set({ [pick]: about.apart(about.ofGroup(group, own), other), cell: null });
     }
   }
 

@@ -92,11 +92,15 @@ repatlas.map = (() => {
       message(make("p", {}, `${measure.label} compares a network with itself.`), choices(now, [now.a]));
       return;
     }
-    const others = await comparison.partners(measure, now.a);
+    const found = await comparison.partners(measure, now.a);
     if (mine !== turn) return;
+    // Those of B's group first: often it is only another seed.
+    const ofB = (run) => runs.group[run] === runs.group[now.b];
+    const others = [...found.filter(ofB), ...found.filter((run) => !ofB(run))];
     message(
       make("p", {}, `The study does not compare A with B by ${measure.label}. `
-        + "“comparisons” and “analysed” in its YAML file say what is compared."),
+        + "“comparisons” and “analysed” in its YAML file say what is compared; networks of different "
+        + "models are compared in unlike seeds, where there are any."),
       others.length ? make("p", { class: "quiet" }, "A is compared with") : null,
       choices(now, others.slice(0, 8)));
   }

@@ -36,6 +36,15 @@ repatlas.about = (() => {
     return done.find((r) => seed[r] === seed[run]) ?? done[0] ?? own[0];
   }
 
+  // `run`, or where it is of another group than `other` but of one seed with it, a network of its own
+  // group with another seed: such pairs are the ones that are compared.
+  function apart(run, other) {
+    const seed = runs.places.seed;
+    if (runs.group[run] === runs.group[other] || seed[run] !== seed[other]) return run;
+    const own = [...runs.run.keys()].filter((r) => runs.group[r] === runs.group[run] && seed[r] !== seed[other]);
+    return own.find((r) => runs.status[r] === "completed") ?? run;
+  }
+
   const absent = (value) => value === null || value === undefined || Number.isNaN(value);
   const fixedTo = (value, digits) => (absent(value) ? "–" : value.toFixed(digits).replace("-", "−"));
   const words = {
@@ -49,7 +58,7 @@ repatlas.about = (() => {
 
   return {
     content, runs, groups, axes, varying, fixed, count, byName, groupByName,
-    nearest, ofGroup, words, absent,
+    nearest, ofGroup, apart, words, absent,
     completed: (run) => runs.status[run] === "completed",
     block(measure, run) {
       const own = content.blocks[measure];
