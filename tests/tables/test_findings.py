@@ -241,6 +241,20 @@ def test_matches():
         assert words.format(from_to(means, 2)) in text
         assert f"{short(away[among].max())} at most" in text
 
+    digits = table("default", "best_matches")
+    away = (digits["match_depth_mean"] - digits["relative_depth"]).abs()
+    keys = [digits[key] for key in ("depth", "width", "other_depth", "other_width")]
+    mean, most = away.groupby(keys).mean(), away.groupby(keys).max()
+    for depth in (8, 20):
+        narrow, wide = (depth, 1, 38, 1), (depth, 1, 38, 2)
+        for words in (
+            f" {short(most[narrow])} at most ({short(mean[wide])} and {short(most[wide])} in",
+            f" {short(mean[narrow])}",
+        ):
+            assert words in text
+    deeper = mean[[key for key in mean.index if key[0] > key[2] and key[1] == 1]]
+    assert f"{from_to(deeper, 2)} away in shallower" in text
+
 
 def test_seeds():
     text = section("Seeds are alike outside the block, unlike inside")
