@@ -218,7 +218,7 @@ def _predictions(sizes: Sizes, rounds: int) -> Part:
         right = generator.random((networks, sizes.tested)) < 0.9
         predicted = np.where(right, labels, noise).astype(np.uint8)
         names = tuple(map(str, range(CLASSES)))
-        return Architecture(group, "", predicted, labels, names, 0)
+        return Architecture(group, "", predicted, labels, names, 0, np.arange(networks))
 
     def compared(a: Architecture, b: Architecture) -> None:
         dispersion(a, b, 0)
