@@ -46,6 +46,15 @@ def from_to(values: pd.Series, digits: int = 0) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def inside(layers: pd.DataFrame, column: str, first: int, last: int) -> tuple[str, str]:
+    """The range of a column over layers `first` to `last` of the ResNet-38 without the block, and
+    of seed 2, which has it."""
+    number = layers.groupby("seed").cumcount() + 1
+    chosen = layers[number.between(first, last)]
+    has_it = chosen["seed"] == 2
+    return from_to(chosen.loc[~has_it, column], 2), from_to(chosen.loc[has_it, column], 2)
+
+
 def test_size_of_the_block():
     text = section("Small networks on little data have the block")
     blocks = cifar("block_metrics").query("depth == 38")
@@ -61,7 +70,8 @@ def test_size_of_the_block():
         in text
     )
     assert f"| {listed(blocks['mean_similarity'])} |" in text
-    assert set(zip(blocks["run_start"], blocks["run_end"], strict=True)) == {(34, 37)}
+    runs = [f"{a} to {b}" for a, b in zip(blocks["run_start"], blocks["run_end"], strict=True)]
+    assert f"of 37, layers {', '.join(runs)} |" in text
     assert (
         f"l2 .001 | {short(smaller['fraction_above'], 3)} | {smaller['longest_run']} of 37" in text
     )
@@ -126,6 +136,10 @@ def test_data_and_connections():
 def test_first_component():
     text = section("The block is the first principal component")
     layers = cifar("principal_components")
+    deep = layers.query("depth == 38 and kind == 'relu'")
+    others, block = inside(deep, "pc1_share", 18, 24)
+    assert f"layers 18 to 24 it holds {block} of the variance" in text
+    assert f"in the other seeds ({others})" in text
     relu = layers.query("kind == 'relu'").groupby("depth")["pc1_share"].max()
     logits = layers.query("layer == 'dense'")["pc1_share"]
     assert f"{short(relu[14])}, {short(relu[26])} and {short(relu[38])} in a ReLU layer" in text
@@ -157,9 +171,10 @@ def test_without_the_component():
 
 def test_sparsity():
     text = section("ReLU sparsity does not change inside the block")
-    zeros = (
-        cifar("principal_components").query("kind == 'relu'").groupby("depth")["zero_share"].mean()
-    )
+    layers = cifar("principal_components").query("kind == 'relu'")
+    others, block = inside(layers.query("depth == 38"), "zero_share", 18, 23)
+    assert f"has {block} of zeros in layers 18 to 23, the other two ResNet-38 {others};" in text
+    zeros = layers.groupby("depth")["zero_share"].mean()
     assert f"{listed(zeros)} at depths 14, 26, 38" in text
     digits = table("default-full", "principal_components").query("kind == 'relu'")
     assert f"full: {from_to(digits.groupby('run')['zero_share'].mean(), 2)}." in text
@@ -180,7 +195,8 @@ def test_dominant_examples():
     )
     assert f"without 10 %, {listed(shares(deep, 'dominant', 0.1), 3)}." in text
     for share in (0.01, 0.1):
-        pd.testing.assert_series_equal(shares(deep, "random", share), whole, rtol=1e-9)
+        # But for one pair of 666 in one of three draws.
+        pd.testing.assert_series_equal(shares(deep, "random", share), whole, rtol=0, atol=6e-4)
     for depth in (14, 26):
         rows = removal[removal["depth"] == depth]
         losses = [
@@ -188,7 +204,12 @@ def test_dominant_examples():
         ]
         assert f"{short(max(loss.max() for loss in losses), 3)} in ResNet-{depth}" in text
 
+    layers = cifar("dominant_layers").query("depth == 38 and seed == 2 and kind == 'relu'")
+    in_common = layers.query("not is_reference")["shared_with_reference"].iloc[:24]
+    assert f"layers 1 to 25 have {from_to(in_common, 2)} of these hundred" in text
     examples = cifar("dominant_examples")
+    (airplanes, birds) = examples.query("depth == 38 and seed == 2")["class"].value_counts()[:2]
+    assert f"airplanes are {airplanes} of the 100 largest projections, birds {birds}" in text
     largest = examples.groupby("run")["projection_to_median"].agg(lambda sizes: sizes.abs().max())
     assert f"is {from_to(largest)} times the median" in text
     plain = table("default-full", "dominant_removal").query("architecture == 'cnn'")
@@ -216,6 +237,14 @@ def test_deleted_blocks():
             for _, stage in chosen.groupby("stage")
         ]
         assert f"| {name}, {rows['n'].iloc[0]} seeds | {' | '.join(cells)} |" in text
+
+
+def test_deletion_where_the_block_is():
+    text = section("Blocks of layers can be deleted where the block structure is")
+    left = cifar("block_deletion").query("depth == 38 and stage == 2 and n_deleted == 3")
+    first, other, block = 100 * left.query("deletion == 'from_the_end'")["test_accuracy"]
+    assert f"keeps {block:.1f} % in the network whose block" in text
+    assert f"there, {first:.1f} and {other:.1f} % in the two others" in text
 
 
 def test_linear_probes():
@@ -362,5 +391,12 @@ def test_networks_beside_the_paper():
         for column, digits in (("fraction_above", 3), ("mean_similarity", 2), ("first_last", 2)):
             assert spread(networks[column], digits) in row
         assert f"| {spread(100 * networks['test_accuracy'], 1)} % |" in row
-        runs = ", ".join(str(run) for run in sorted(networks["longest_run"]))
-        assert f"{runs} of {depth - 1}" in row or f"{networks['longest_run'].iloc[0]} of" in row
+        runs = ", ".join(str(run) for run in networks["longest_run"])
+        assert f"| {runs} of {depth - 1} (" in row
+
+    # What the project's first page says of ResNet-38.
+    front = (PUBLISHED.parents[1] / "README.md").read_text()
+    deep = rows[rows["depth"] == 38]
+    assert f"| {listed(deep['fraction_above'], 3)} | {short(0.089, 3)} |" in front
+    assert f"| {listed(deep['longest_run'], 0)} | 7 |" in front
+    assert f"| {listed(deep['mean_similarity'])} | .44 |" in front
