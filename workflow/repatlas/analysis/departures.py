@@ -1,6 +1,6 @@
 """In what networks, and what was measured of them, differ from the paper's protocol, in words."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 PROTOCOL = {
@@ -38,7 +38,7 @@ AT_ONCE = {"pc1_share", "pc1_share_max", "zero_share", "zero_share_mean"}
 
 
 def departures(
-    runs: Collection[str],
+    runs: Iterable[str],
     quantity: str,
     specs: Mapping[str, Mapping],
     manifests: Mapping[str, Mapping],
@@ -53,14 +53,15 @@ def departures(
     settings of the data set whose images are the probe of all networks, where not each has its own.
     """
     found: dict[str, None] = {}
-    for run in dict.fromkeys(runs):
+    named = list(dict.fromkeys(runs))
+    for run in named:
         found |= dict.fromkeys(_of_training(specs[run]))
         if quantity not in TESTED:
             found |= dict.fromkeys(_of_images(specs[run], options.get("probe")))
             if quantity not in AT_ONCE:
                 found |= dict.fromkeys(_of_batches(manifests[run]))
         found[f"device {hardware[run]['device']}"] = None
-    if quantity == "cross_architecture_mean" and len({specs[run]["seed"] for run in runs}) == 1:
+    if quantity == "cross_architecture_mean" and len({specs[run]["seed"] for run in named}) == 1:
         found["networks of one seed, which begin alike, for independent ones"] = None
     if quantity == "probe_accuracy":
         found |= dict.fromkeys(_of_linear_probes(options["linear_probes"]))

@@ -35,12 +35,12 @@ def dispersion(a: Architecture, b: Architecture, seed: int) -> dict[str, float]:
     rng = np.random.default_rng(seed)
     found: dict[str, list[tuple[float, float, float]]] = {where: [] for where in WHERE}
     for _ in range(SPLITS):
-        a1, a2 = _two_halves(a, half, rng)
-        b1, b2 = _two_halves(b, half, rng, avoided=a.seeds[a1])
-        for where, ((p, x), (q, y)) in zip(
-            WHERE, (((a, a1), (b, b1)), ((a, a1), (a, a2)), ((b, b1), (b, b2))), strict=True
-        ):
-            found[where].append(_between(_accuracies(p, x), _accuracies(q, y)))
+        of_a = _two_halves(a, half, rng)
+        of_b = _two_halves(b, half, rng, avoided=a.seeds[of_a[0]])
+        a1, a2 = (_accuracies(a, chosen) for chosen in of_a)
+        b1, b2 = (_accuracies(b, chosen) for chosen in of_b)
+        for where, (x, y) in zip(WHERE, ((a1, b1), (a1, a2), (b1, b2)), strict=True):
+            found[where].append(_between(x, y))
     result: dict[str, float] = {"half": half}
     for position, what in enumerate(("correlation", "mean_abs", "sd")):
         for where in WHERE:
