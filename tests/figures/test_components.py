@@ -35,7 +35,7 @@ def titles(drawing):
 def test_a_row_has_the_four_panels_of_the_paper(components):
     drawing = draw("first_component", components())
     assert [t.splitlines()[-1] for t in titles(drawing)] == [
-        "Similarity of PC1",
+        "Squared cosine of PC1",
         "CKA",
         "Share of PC1 (%)",
         "CKA without PC1",

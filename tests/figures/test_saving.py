@@ -162,5 +162,6 @@ def test_the_number_of_networks_stands_on_every_figure(study, name):
     found = [n for text in seen for n in re.findall(r"\bn = (\d+)", text)]
     assert found, seen
     (said,) = re.findall(r"\bn = (\d+) networks?\b", drawing.caption)
-    if drawing.networks is not None:
+    if drawing.networks:
         assert found == [said], "in one place, and that of the caption"
+        assert f"{drawing.networks}." in drawing.caption, "the seeds as well"

@@ -137,9 +137,9 @@ def test_first_component():
     text = section("The block is the first principal component")
     layers = cifar("principal_components")
     deep = layers.query("depth == 38 and kind == 'relu'")
-    others, block = inside(deep, "pc1_share", 18, 24)
-    assert f"layers 18 to 24 it holds {block} of the variance" in text
-    assert f"in the other seeds ({others})" in text
+    others, block = inside(deep, "pc1_share", 18, 23)
+    assert f"layers 18 to 23, its run, it holds {block} of the variance" in text
+    assert f"in the other seeds {others}." in text
     relu = layers.query("kind == 'relu'").groupby("depth")["pc1_share"].max()
     logits = layers.query("layer == 'dense'")["pc1_share"]
     assert f"{short(relu[14])}, {short(relu[26])} and {short(relu[38])} in a ReLU layer" in text
@@ -207,6 +207,9 @@ def test_dominant_examples():
     layers = cifar("dominant_layers").query("depth == 38 and seed == 2 and kind == 'relu'")
     in_common = layers.query("not is_reference")["shared_with_reference"].iloc[:24]
     assert f"layers 1 to 25 have {from_to(in_common, 2)} of these hundred" in text
+    alone = cifar("dominant_layers").query("depth == 38 and seed == 1 and kind == 'relu'")
+    most = alone.query("not is_reference")["shared_with_reference"].max()
+    assert f"in one ResNet-38 no other layer has more than {short(most)} of them" in text
     examples = cifar("dominant_examples")
     (airplanes, birds) = examples.query("depth == 38 and seed == 2")["class"].value_counts()[:2]
     assert f"airplanes are {airplanes} of the 100 largest projections, birds {birds}" in text
@@ -241,10 +244,22 @@ def test_deleted_blocks():
 
 def test_deletion_where_the_block_is():
     text = section("Blocks of layers can be deleted where the block structure is")
-    left = cifar("block_deletion").query("depth == 38 and stage == 2 and n_deleted == 3")
-    first, other, block = 100 * left.query("deletion == 'from_the_end'")["test_accuracy"]
-    assert f"keeps {block:.1f} % in the network whose block" in text
-    assert f"there, {first:.1f} and {other:.1f} % in the two others" in text
+    alone = cifar("block_deletion").query("deletion == 'alone'")
+    points = (
+        100
+        * alone.set_index(["depth", "stage", "first_block", "seed"]).sort_index()["accuracy_lost"]
+    ).round(1)
+
+    def cost(seed, stage, blocks):
+        # + 0.0: no negative zero.
+        return ", ".join(f"{points[38, stage, block, seed] + 0.0:.1f}" for block in blocks)
+
+    one, other, has_it = (cost(seed, 2, (3, 4, 5)) for seed in (0, 1, 2))
+    assert f"cost {has_it} points of accuracy there, {one} and {other} in the two other" in text
+    one, other, has_it = (cost(seed, 3, (5, 6)) for seed in (0, 1, 2))
+    assert f"those two cost {one} and {other}." in text
+    assert f"whose run is elsewhere ({has_it})" in text
+    assert points[26, 3, 4].abs().max() <= 0.2, "the last block of stage 3 of ResNet-26"
 
 
 def test_linear_probes():

@@ -189,6 +189,11 @@ def seeds(values: Iterable[int]) -> str:
     return f"{'seed' if len(texts) == 1 else 'seeds'} {listed(texts)}"
 
 
+def networks_of(runs: Sequence[Mapping[str, Any]]) -> str:
+    """'n = 3 networks, seed 2': how many networks these are, and of which seeds."""
+    return f"n = {count(len(runs), 'network')}, {seeds(sorted({int(run['seed']) for run in runs}))}"
+
+
 def listed(texts: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))

@@ -29,7 +29,7 @@ from repatlas.figures import (
 )
 from repatlas.figures.lacking import emptied, filled
 from repatlas.figures.notice import notice
-from repatlas.figures.style import Drawing, save, style, write_number
+from repatlas.figures.style import Drawing, save, style, write_networks
 from repatlas.results import StudyResults
 
 __all__ = ["Drawing", "draw", "notice", "save"]
@@ -88,6 +88,6 @@ def draw(name: str, results: StudyResults, settings: Mapping[str, Scalar] | None
     seen = filled(results)
     with style():
         drawing = _DRAW[name](seen, chosen)
-        if drawing.networks is not None:
-            write_number(drawing.figure, drawing.networks)
+        if drawing.networks:
+            write_networks(drawing.figure, drawing.networks)
     return drawing if seen is results else drawing._replace(data=emptied(drawing.data))

@@ -51,13 +51,13 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         frames.append(heatmap.plotted(frame, measure, {"shown_as": pair.why, **design}))
     data = pd.concat(frames, ignore_index=True)
     norm = heatmap.scale_of(measure)
-    n = len(set(data["run_a"]) | set(data["run_b"]))
+    n = f"n = {labels.count(len({*data['run_a'], *data['run_b']}), 'network')}"
     text = [
         f"{FIGURES['across_architectures'].title}.",
         f"{labels.measure(measure)} on {labels.probes(runs)}, between the layers of one network "
         "(vertical) and of another (horizontal), one pair of seeds a panel, as named at the axes.",
         labels.direction(measure),
-        f"n = {labels.count(n, 'network')}.",
+        f"{n}.",
         choice.left_out(len(pairs), total, "pairs of architectures"),
         heatmap.marks(panels, norm, data),
         labels.failures(runs),

@@ -24,7 +24,7 @@ from repatlas.results import StudyResults
 
 _CKA = "cka_minibatch"
 _HEADS = {
-    "pc1_similarity": "Similarity of PC1",
+    "pc1_similarity": "Squared cosine of PC1",
     "cka": "CKA",
     "pc1_share": "Share of PC1 (%)",
     "cka_without_pc1": "CKA without PC1",
@@ -67,14 +67,13 @@ def first_component(results: StudyResults, settings: Mapping[str, Any]) -> Drawi
         if len(kinds) == 4
         else "",
         _correlations(results, shown),
-        f"n = {labels.count(len(shown), 'network')}, "
-        f"{labels.seeds(sorted({int(run['seed']) for run in shown}))}.",
+        f"{labels.networks_of(shown)}.",
         "Hatched: undefined." if undefined else "",
         *notes,
         labels.failures(runs),
     ]
     data = pd.concat(frames.values(), ignore_index=True)
-    return Drawing(figure, data, " ".join(filter(None, text)), len(shown))
+    return Drawing(figure, data, " ".join(filter(None, text)), labels.networks_of(shown))
 
 
 def _by_panel(

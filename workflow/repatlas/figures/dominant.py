@@ -194,13 +194,12 @@ def removal(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "Over the panels: share of the pairs of different ReLU layers above the threshold, and the "
         "longest run of ReLU layers of which all pairs reach it; random ones: means over "
         f"{labels.count(int(metrics['draw'].max()) + 1, 'draw')}, of which the first is shown.",
-        f"n = {labels.count(len(shown), 'network')}, "
-        f"{labels.seeds(sorted({int(run['seed']) for run in shown}))}.",
+        f"{labels.networks_of(shown)}.",
         heatmap.marks(panels, norm, data),
         *notes,
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)), len(shown))
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)), labels.networks_of(shown))
 
 
 def _removed(table: pd.DataFrame, run: str, criterion: str, removed: float) -> pd.DataFrame:

@@ -56,11 +56,11 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "first component of one layer, the largest first, and for comparison images drawn at "
         "random, the same for every network. Below each image its class and its projection as a "
         "multiple of the median.",
-        f"n = {labels.count(len(shown), 'network')}.",
+        f"{labels.networks_of(shown)}.",
         *notes,
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)), len(shown))
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)), labels.networks_of(shown))
 
 
 def _draw_network(

@@ -59,20 +59,19 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
             frames.append(heatmap.plotted(frame, MEASURE, design, panel.box))
     data = pd.concat(frames, ignore_index=True)
     norm = heatmap.scale_of(MEASURE)
-    seeds = labels.seeds(sorted({int(run["seed"]) for run in networks}))
     text = [
         f"{FIGURES['dynamics_within'].title}: {labels.measure(MEASURE)} on "
         f"{probes(results, runs)}, between {labels.layer_words(settings['layers'])}, numbered from "
         "the input.",
         normalisation(results),
-        f"n = {labels.count(len(networks), 'network')}, {seeds}.",
+        f"{labels.networks_of(networks)}.",
         heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),
         *dict.fromkeys(dropped),
         choice.left_out(len(shown), len(cells)),
         labels.failures(runs),
     ]
     figure = _figure(panels, norm, labels.layer_axis(settings["layers"]))
-    return Drawing(figure, data, " ".join(filter(None, text)), len(networks))
+    return Drawing(figure, data, " ".join(filter(None, text)), labels.networks_of(networks))
 
 
 def _panel(frame: pd.DataFrame, at: pd.Series, block: bool) -> Panel:

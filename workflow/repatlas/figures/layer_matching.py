@@ -41,6 +41,7 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         .index
     )
     networks = runs[runs["group"].isin(groups) & (runs["status"] == "completed")]
+    n = f"n = {labels.count(len(networks), 'network')}"
     sizes = " or ".join(map(str, sorted(set(data["n_layers"]))))
     text = [
         f"{FIGURES['layer_matching'].title}, over {_span(data)} of networks of each architecture "
@@ -48,13 +49,13 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "Found: the most similar layer of the other network is the same layer.",
         "Measures that are not symmetric are symmetrised. Bars: standard deviation over pairs; "
         "dotted: chance.",
-        f"n = {labels.count(len(networks), 'network')}.",
+        f"{n}.",
         choice.left_out(len(groups), len(matched)),
         labels.failures(runs),
     ]
     names = choice.names(results, data.drop_duplicates("group"))
     figure = _figure(data, names, order)
-    return Drawing(figure, data, " ".join(filter(None, text)), len(networks))
+    return Drawing(figure, data, " ".join(filter(None, text)), n)
 
 
 def _span(data: pd.DataFrame) -> str:

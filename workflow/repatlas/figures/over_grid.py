@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repatlas import labels
+from repatlas.analysis.statistics import MIN_FOR_INTERVAL
 from repatlas.figures import choice, lines
 from repatlas.figures.style import markers, ordered
 from repatlas.results import StudyResults
@@ -220,9 +221,12 @@ def name_places(figure: Figure, panels: Sequence[Sequence[Axes]], names: Sequenc
 def legend(data: pd.DataFrame) -> str:
     """What the marks mean, in words; `data` as from :func:`tidy`."""
     single = (data["n"] == 1).any()
+    # Resampling three values hardly leaves one out of the interval.
+    few = (data["n"] == MIN_FOR_INTERVAL).any()
     return (
         "Dots: single networks; large marks: means over seeds; bars: 95 % bootstrap intervals of "
-        "the means, where there are seeds enough"
+        f"the means, from {MIN_FOR_INTERVAL} seeds on"
+        + (f" (of {MIN_FOR_INTERVAL} seeds: their range)" if few else "")
         + ("; hollow marks, and lines that are dotted for them: one network." if single else ".")
     )
 

@@ -89,14 +89,18 @@ def _sheet(parts: list[pd.DataFrame], pairs: list[Pair], named: Mapping[str, str
     sheet = Sheet(
         width, _TOP + sum(heights) + len(rows) * (title + _Y_GAP + 0.1) - _Y_GAP + _BOTTOM - 0.1
     )
-    top = _TOP
+    top, axes = _TOP, []
     for r, (row, height) in enumerate(zip(rows, heights, strict=True)):
         top += title
         for c, part in enumerate(row):
             ax = sheet.axes(left + c * (inner + left + _X_GAP), top, inner, height)
             _panel(ax, part)
+            axes.append(ax)
             ax.set_title(heads[r * columns + c], loc="left", pad=4, linespacing=1.05)
         top += height + _Y_GAP + 0.1
+    limits = [ax.get_xlim() for ax in axes]
+    for ax in axes:  # one scale, so that differences are seen against each other
+        ax.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
     return sheet
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repatlas import labels
 from repatlas.files import whole_file, write_text
 
 SINGLE, DOUBLE = 3.5, 7.2  # widths of a column and of a page, inches
@@ -51,12 +50,13 @@ _MARKERS = "os^Dv<>ph*"
 
 class Drawing(NamedTuple):
     """A figure, exactly the data that it shows, and the caption that goes with it. `networks`: how
-    many it shows, where its titles do not say so: `repatlas.figures.draw` then writes it on."""
+    many it shows, and of which seeds, if titles do not say so: `repatlas.figures.draw` then
+    writes it on."""
 
     figure: Figure
     data: pd.DataFrame
     caption: str
-    networks: int | None = None
+    networks: str = ""
 
 
 class Sheet:
@@ -105,10 +105,9 @@ def markers(n: int) -> list[str]:
     return [_MARKERS[k % len(_MARKERS)] for k in range(n)]
 
 
-def write_number(figure: Figure, networks: int) -> None:
-    """Write the number of networks small in the lower right corner."""
+def write_networks(figure: Figure, text: str) -> None:
+    """Write how many networks there are small in the lower right corner."""
     width, height = figure.get_size_inches()
-    text = f"n = {labels.count(networks, 'network')}"
     look: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 6, "color": GREY}
     figure.text(1 - _EDGE / width, _EDGE / height, text, **look)
 

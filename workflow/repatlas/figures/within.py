@@ -67,19 +67,20 @@ def _draw(axis: str, results: StudyResults, settings: Mapping[str, Any]) -> Draw
         )
     data = pd.concat(frames, ignore_index=True)
     norm = heatmap.scale_of(measure)
+    networks = f"n = {labels.count(len(drawn), 'network')}, {_seeds(results, drawn)}"
     text = [
         f"{FIGURES[f'within_by_{axis}'].title}.",
         f"{labels.measure(measure)} on {labels.probes(runs)}, between "
         f"{labels.layer_words(settings['layers'])} of one network a panel, numbered from the "
         "input.",
         labels.direction(measure),
-        f"n = {labels.count(len(drawn), 'network')}, {_seeds(results, drawn)}.",
+        f"{networks}.",
         heatmap.marks(list(panels.values()), norm, data, blocks["threshold"].max()),
         *plan.notes,
         labels.failures(runs),
     ]
     figure = _figure(plan, panels, measure, norm, settings["layers"])
-    return Drawing(figure, data, " ".join(filter(None, text)), len(drawn))
+    return Drawing(figure, data, " ".join(filter(None, text)), networks)
 
 
 def _title(cell: pd.Series, naming: list[str]) -> str:

@@ -64,13 +64,12 @@ def draw(results: StudyResults, settings: Mapping[str, Any]) -> Drawing:
         "the input; below, after the first principal component of each batch is taken out.",
         "Over the panels: share of the pairs of different ReLU layers above the threshold, and the "
         "longest run of ReLU layers of which all pairs reach it.",
-        f"n = {labels.count(len(shown), 'network')}, "
-        f"{labels.seeds(sorted({int(run['seed']) for run in shown}))}.",
+        f"{labels.networks_of(shown)}.",
         heatmap.marks(panels, norm, data),
         *notes,
         labels.failures(runs),
     ]
-    return Drawing(sheet.figure, data, " ".join(filter(None, text)), len(shown))
+    return Drawing(sheet.figure, data, " ".join(filter(None, text)), labels.networks_of(shown))
 
 
 def _panels(own: pd.DataFrame, metrics: pd.Series) -> list[tuple[str, Panel]]:
