@@ -21,7 +21,7 @@ COUNTS = {
     "studies/layer-matching.yaml": ("layer-matching", 10, 2),
     "studies/layer-matching-cifar10.yaml": ("layer-matching-cifar10", 5, 1),
     "studies/cifar10-sixteenth.yaml": ("cifar10-sixteenth", 9, 3),
-    "studies/cifar10-sixteenth-larger.yaml": ("cifar10-sixteenth-larger", 1, 1),
+    "studies/cifar10-sixteenth-larger.yaml": ("cifar10-sixteenth-larger", 2, 2),
     "studies/cifar10-candidates.yaml": ("cifar10-candidates", 7, 7),
     "studies/cifar10-sixteenth-paper.yaml": ("cifar10-sixteenth-paper", 120, 12),
     "studies/cifar10-paper.yaml": ("cifar10-paper", 480, 48),

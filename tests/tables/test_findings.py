@@ -21,6 +21,11 @@ def cifar(name: str) -> pd.DataFrame:
     return table("cifar10-sixteenth", name)
 
 
+def deepest(name: str) -> pd.DataFrame:
+    """A table of ResNet-56, one network."""
+    return table("cifar10-sixteenth-larger", name).query("depth == 56")
+
+
 def section(title: str) -> str:
     """The text below a heading, on one line."""
     (text,) = re.findall(rf"^### {re.escape(title)}\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S)
@@ -81,7 +86,12 @@ def test_size_of_the_block():
 def test_first_and_last_layer():
     text = section("The first and the last layer are unlike")
     values = cifar("block_metrics").groupby("depth")["first_last"]
-    assert ", ".join(ranged(depth, 2) for _, depth in values) in text
+    found = [ranged(depth, 2) for _, depth in values]
+    deep = deepest("block_metrics")["first_last"]
+    assert f"{', '.join(found)}; ResNet-56: {short(deep.item())}." in text
+    above = (pd.concat([cifar("block_metrics")["first_last"], deep]) > 0.2).sum()
+    assert above == 8
+    assert "eight of ten networks lie just above .20" in text
     means = table("default", "block_summary")["first_last_mean"]
     single = table("default", "block_metrics")["first_last"]
     assert f"{from_to(means, 2)} on average over seeds, {from_to(single, 2)} in single" in text
@@ -95,6 +105,16 @@ def test_depth():
             f"| {from_to(blocks['longest_run'])} of {blocks['n_layers'].iloc[0]} |"
         )
         assert row in text
+    (deep,) = deepest("block_metrics").to_dict("records")
+    layers = f"layers {deep['run_start']} to {deep['run_end']}, stage 1"
+    assert (
+        f"56, one seed | {short(deep['fraction_above'], 3)} "
+        f"| {deep['longest_run']} of 55, {layers} |" in text
+    )
+    assert deep["run_end_layer"].startswith("stage1")
+    with_block = cifar("block_metrics").query("depth == 38 and seed == 2")
+    assert deep["fraction_above"] < with_block["fraction_above"].item()
+    assert deep["longest_run"] < with_block["longest_run"].item()
     for depth, blocks in table("default", "block_metrics").query("width == 1").groupby("depth"):
         share, run = blocks["fraction_above"].mean(), blocks["longest_run"].mean()
         assert f"| {depth} | {short(share)} | {run:.0f} of {blocks['n_layers'].iloc[0]} |" in text
@@ -160,6 +180,14 @@ def test_without_the_component():
         shares = listed(rows[["fraction_above", "fraction_above_without_pc1"]].mean(), 3)
         runs = f"{from_to(rows['longest_run'])}, {from_to(rows['longest_run_without_pc1'])}"
         assert f"| ResNet-{depth}, {len(rows)} seeds | {shares} | {runs} |" in text
+    for name, rows in {
+        "ResNet-38, the seed with the block": blocks.query("depth == 38 and seed == 2"),
+        "ResNet-56, one seed": deepest("cka_without_pc1_blocks"),
+    }.items():
+        (row,) = rows.to_dict("records")
+        shares = listed([row["fraction_above"], row["fraction_above_without_pc1"]], 3)
+        runs = f"{row['longest_run']}, {row['longest_run_without_pc1']}"
+        assert f"| {name} | {shares} | {runs} |" in text
     deep = blocks.query("depth == 38")[["mean_similarity", "mean_similarity_without_pc1"]].mean()
     assert f"ResNet-38 goes from {short(deep.iloc[0])} to {short(deep.iloc[1])}" in text
     assert f"correlates {from_to(blocks['without_pc1_cka_correlation'], 2)} with" in text
@@ -175,7 +203,8 @@ def test_sparsity():
     others, block = inside(layers.query("depth == 38"), "zero_share", 18, 23)
     assert f"has {block} of zeros in layers 18 to 23, the other two ResNet-38 {others};" in text
     zeros = layers.groupby("depth")["zero_share"].mean()
-    assert f"{listed(zeros)} at depths 14, 26, 38" in text
+    deep = deepest("principal_components").query("kind == 'relu'")["zero_share"].mean()
+    assert f"{listed([*zeros, deep])} at depths 14, 26, 38, 56" in text
     digits = table("default-full", "principal_components").query("kind == 'relu'")
     assert f"full: {from_to(digits.groupby('run')['zero_share'].mean(), 2)}." in text
 
@@ -215,6 +244,22 @@ def test_dominant_examples():
     assert f"airplanes are {airplanes} of the 100 largest projections, birds {birds}" in text
     largest = examples.groupby("run")["projection_to_median"].agg(lambda sizes: sizes.abs().max())
     assert f"is {from_to(largest)} times the median" in text
+
+    layers = deepest("dominant_layers").query("kind == 'relu'")
+    assert layers["is_reference"].iloc[0], "the first ReLU layer's component"
+    in_common, last = (
+        layers["shared_with_reference"].iloc[part] for part in (slice(1, 37), slice(37, 55))
+    )
+    assert f"have {from_to(in_common, 2)} of these hundred" in text
+    assert f"those of stage 3 {short(last.max())} at most" in text
+    (frogs, deer, *others) = deepest("dominant_examples")["class"].value_counts()
+    assert len(others) == 7
+    assert f"of the hundred {frogs} frogs, {deer} deer and seven other classes" in text
+    rows = deepest("dominant_removal").query("criterion != 'random'").sort_values("removed")
+    words = "ResNet-56: {} becomes {} without 1 %, {} without 10 %, and its run of {} one of {}."
+    values, runs = rows["fraction_above"], rows["longest_run"]
+    assert words.format(*(short(v, 3) for v in values), runs.iloc[0], runs.iloc[2]) in text
+
     plain = table("default-full", "dominant_removal").query("architecture == 'cnn'")
     whole, dominant, random = (
         plain.query("criterion == @criterion and removed == @removed")["fraction_above"].mean()
@@ -233,13 +278,16 @@ def test_deleted_blocks():
     networks = {
         f"ResNet-{depth}": rows for depth, rows in cifar("block_deletion_summary").groupby("depth")
     }
+    networks["ResNet-56"] = deepest("block_deletion_summary")
     for name, rows in (networks | {"digits, full: ResNet-38": digits}).items():
         chosen = rows.query("deletion == 'from_the_end' and n_deleted <= 3")
         cells = [
             ", ".join(f"{100 * accuracy:.1f}" for accuracy in stage["test_accuracy_mean"])
             for _, stage in chosen.groupby("stage")
         ]
-        assert f"| {name}, {rows['n'].iloc[0]} seeds | {' | '.join(cells)} |" in text
+        n = rows["n"].iloc[0]
+        seeds = "one seed" if n == 1 else f"{n} seeds"
+        assert f"| {name}, {seeds} | {' | '.join(cells)} |" in text
 
 
 def test_deletion_where_the_block_is():
@@ -408,6 +456,18 @@ def test_networks_beside_the_paper():
         assert f"| {spread(100 * networks['test_accuracy'], 1)} % |" in row
         runs = ", ".join(str(run) for run in networks["longest_run"])
         assert f"| {runs} of {depth - 1} (" in row
+
+    (deep,) = deepest("block_metrics").to_dict("records")
+    accuracy = 100 * deepest("runs")["test_accuracy"].item()
+    row = (
+        f"| {accuracy:.1f} % | {short(deep['fraction_above'], 3)} | {deep['longest_run']} of 55 "
+        f"({deep['run_start']}-{deep['run_end']}) | {short(deep['mean_similarity'])} "
+        f"| {short(deep['first_last'])} |"
+    )
+    assert f"| ResNet-56, seed 0 | .005 {row}" in text
+    theirs = deepest("comparison_with_paper").query("quantity == 'test_accuracy'")["paper_mean"]
+    words = f"{100 * theirs.item():.1f} % for ResNet-56 on 6 % of the images, ten seeds; ours has"
+    assert f"{words} {accuracy:.1f}." in " ".join(text.split())
 
     # What the project's first page says of ResNet-38.
     front = (PUBLISHED.parents[1] / "README.md").read_text()

@@ -2,6 +2,7 @@
 be asked runs on the CPU."""
 
 import json
+import re
 import sys
 from math import nan
 from pathlib import Path
@@ -122,3 +123,33 @@ def test_every_job_names_a_function_that_exists():
     for job in script.JOBS:
         module, name = job.function.split(".")
         assert callable(getattr(modules[module], name))
+
+
+def test_the_page_says_what_the_published_results_say():
+    root = Path(__file__).resolve().parents[2]
+    parts = json.loads((root / "results/published/benchmarks/training.json").read_text())["parts"]
+    text = " ".join((root / "benchmarks/README.md").read_text(encoding="utf-8").split())
+
+    def said(part, label):
+        (line,) = (line for line in parts[part]["lines"] if line["label"].startswith(label))
+        digits = -int(np.floor(np.log10(line["se"])))  # one digit of the error, as the page has it
+        value, error = (f"{line[key]:,.{max(digits, 0)}f}" for key in ("value", "se"))
+        return f"{value.removeprefix('0')} ± {error.removeprefix('0')}"
+
+    for label in (
+        "repatlas / bare loop (",
+        "repatlas / DataLoader loop as",
+        "repatlas / Lightning",
+    ):
+        one, two = (said(part, label) for part in ("one-core", "two-threads"))
+        assert re.search(rf"\| {one}( x)? \| {two}( x)? \|", text), label
+    assert f"{said('at-once', '2 networks at once / one after')} x as many images" in text
+    assert f"{said('at-once', '2 networks at once / one network with')} x as many" in text
+    assert f"runs at {said('one-core', 'evaluation /')} (AMD)" in text
+    assert f"bfloat16 is {said('one-core', 'repatlas in bfloat16')} x as fast" in text
+    megabytes = [f"{line['value']:.0f}" for line in parts["memory"]["lines"]]
+    ours, bare, loader, lightning = megabytes
+    assert f"torch: {ours} MB, the bare loop (which trains on 128 of them) {bare}," in text
+    assert f"the DataLoader loop {loader}, Lightning {lightning}." in text
+    machines = {(part["made"]["processor"], part["made"]["commit"]) for part in parts.values()}
+    assert len(machines) == 1, "all parts in one go, on one machine"
