@@ -91,6 +91,15 @@ def test_rows_with_a_single_cell_make_way(study_of):
     assert plan.notes == ["Alone in its row and not shown: ResNet-8, width 2."]
 
 
+def test_cells_all_alone_in_their_rows_stand_side_by_side(study_of):
+    study = study_of(depths=(8, 14), widths=(1.0, 2.0), seeds=(0,), across="none")
+    cells = choice.cells_of(study, study.runs)
+    cells = cells[(cells["width"] == 1) == (cells["depth"] == 14)]
+    plan = choice.arrange(study, cells, "depth", 4, 6)
+    assert grid(plan, "depth", "width") == {(0, 0): (8, 2.0), (0, 1): (14, 1.0)}
+    assert (plan.rows, plan.columns, plan.notes) == (1, 2, [])
+
+
 @pytest.mark.parametrize("n", range(1, 12))
 @pytest.mark.parametrize("most", range(1, 7))
 def test_evenly_keeps_the_ends_and_nothing_twice(n, most):

@@ -26,6 +26,11 @@ def deepest(name: str) -> pd.DataFrame:
     return table("cifar10-sixteenth-larger", name).query("depth == 56")
 
 
+def larger_steps(name: str) -> pd.DataFrame:
+    """A table of ResNet-38 with five times the learning rate, one network."""
+    return table("cifar10-sixteenth-larger", name).query("depth == 38")
+
+
 def section(title: str) -> str:
     """The text below a heading, on one line."""
     (text,) = re.findall(rf"^### {re.escape(title)}\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S)
@@ -81,6 +86,12 @@ def test_size_of_the_block():
         f"l2 .001 | {short(smaller['fraction_above'], 3)} | {smaller['longest_run']} of 37" in text
     )
     assert f"layers {smaller['run_start']} to {smaller['run_end']}" in text
+    (steps,) = larger_steps("block_metrics").to_dict("records")
+    assert (
+        f"five times the learning rate, seed 0 | {short(steps['fraction_above'], 3)} "
+        f"| {steps['longest_run']} of 37, layers {steps['run_start']} to {steps['run_end']}, "
+        f"stage 1 | {short(steps['mean_similarity'])} |" in text
+    )
 
 
 def test_first_and_last_layer():
@@ -88,10 +99,12 @@ def test_first_and_last_layer():
     values = cifar("block_metrics").groupby("depth")["first_last"]
     found = [ranged(depth, 2) for _, depth in values]
     deep = deepest("block_metrics")["first_last"]
-    assert f"{', '.join(found)}; ResNet-56: {short(deep.item())}." in text
-    above = (pd.concat([cifar("block_metrics")["first_last"], deep]) > 0.2).sum()
+    assert f"{', '.join(found)}; ResNet-56: {short(deep.item())};" in text
+    steps = larger_steps("block_metrics")["first_last"]
+    assert f"with larger steps: {short(steps.item())}." in text
+    above = (pd.concat([cifar("block_metrics")["first_last"], deep, steps]) > 0.2).sum()
     assert above == 8
-    assert "eight of ten networks lie just above .20" in text
+    assert "eight of eleven networks lie just above .20" in text
     means = table("default", "block_summary")["first_last_mean"]
     single = table("default", "block_metrics")["first_last"]
     assert f"{from_to(means, 2)} on average over seeds, {from_to(single, 2)} in single" in text
@@ -469,9 +482,24 @@ def test_networks_beside_the_paper():
     words = f"{100 * theirs.item():.1f} % for ResNet-56 on 6 % of the images, ten seeds; ours has"
     assert f"{words} {accuracy:.1f}." in " ".join(text.split())
 
+    (steps,) = larger_steps("block_metrics").to_dict("records")
+    accuracy = 100 * larger_steps("runs")["test_accuracy"].item()
+    row = (
+        f"| {accuracy:.1f} % | {short(steps['fraction_above'], 3)} | {steps['longest_run']} of 37 "
+        f"({steps['run_start']}-{steps['run_end']}) | **{short(steps['mean_similarity'])}** "
+        f"| {short(steps['first_last'])} |"
+    )
+    assert f"| ResNet-38, learning rate .05, seed 0 | .005 {row}" in text
+    before = rows.query("depth == 38 and seed == 0")["test_accuracy"].item()
+    assert f"{accuracy:.1f} % in place of {100 * before:.1f} (the same seed" in " ".join(
+        text.split()
+    )
+
     # What the project's first page says of ResNet-38.
     front = (PUBLISHED.parents[1] / "README.md").read_text()
     deep = rows[rows["depth"] == 38]
     assert f"| {listed(deep['fraction_above'], 3)} | {short(0.089, 3)} |" in front
     assert f"| {listed(deep['longest_run'], 0)} | 7 |" in front
     assert f"| {listed(deep['mean_similarity'])} | .44 |" in front
+    steps = larger_steps("block_metrics")["mean_similarity"].item()
+    assert f"near its authors', it is {short(steps)}." in " ".join(front.split())

@@ -162,7 +162,8 @@ def arrange(
     results: StudyResults, cells: pd.DataFrame, axis: str, max_rows: int, max_columns: int
 ) -> Arrangement:
     """Columns are the values of `axis`, rows those of one other axis; further axes are held. An
-    axis of one value leaves its place to the next. `cells` as from :func:`cells_of`.
+    axis of one value leaves its place to the next, and cells that are all alone in their rows stand
+    one after the other. `cells` as from :func:`cells_of`.
 
     A single row that is too long is broken; what still does not fit is thinned out evenly.
     """
@@ -171,7 +172,8 @@ def arrange(
         axis, *others = others
     cells, held = hold(cells, others[1:])
     notes = [held] if held else []
-    if not others:
+    beside = cells.groupby(others[0])[axis].transform("nunique") if others else pd.Series(1)
+    if (beside < 2).all():
         kept = evenly(list(range(len(cells))), max_rows * max_columns)
         notes += thinned(axis, cells[axis].tolist(), cells[axis].iloc[kept].tolist())
         columns = min(max_columns, len(kept))
@@ -180,13 +182,11 @@ def arrange(
         places = {divmod(k, columns): cells.iloc[i] for k, i in enumerate(kept)}
         return Arrangement(-(-len(kept) // columns), columns, places, notes)
     row_axis = others[0]
-    several = cells.groupby(row_axis)[axis].transform("nunique") > 1
-    if several.any():
-        named = names(results, cells)
-        alone = [named[group] for group in cells.loc[~several, "group"]]
-        if alone:
-            notes.append(f"Alone in its row and not shown: {'; '.join(alone)}.")
-        cells = cells[several]
+    named = names(results, cells)
+    alone = [named[group] for group in cells.loc[beside < 2, "group"]]
+    if alone:
+        notes.append(f"Alone in its row and not shown: {'; '.join(alone)}.")
+    cells = cells[beside > 1]
     values = {a: sorted(cells[a].unique()) for a in (row_axis, axis)}
     shown = {row_axis: evenly(values[row_axis], max_rows), axis: evenly(values[axis], max_columns)}
     for a in (axis, row_axis):
