@@ -27,7 +27,7 @@ COUNTS = {
     "studies/cifar10-paper.yaml": ("cifar10-paper", 480, 48),
     "studies/cifar10-no-residual.yaml": ("cifar10-no-residual", 50, 5),
     "studies/precision.yaml": ("precision", 8, 2),
-    "studies/precision-cifar10.yaml": ("precision-cifar10", 4, 2),
+    "studies/precision-cifar10.yaml": ("precision-cifar10", 2, 2),
     "studies/cifar10-larger-steps.yaml": ("cifar10-larger-steps", 2, 2),
     "studies/dynamics.yaml": ("dynamics", 12, 6),
     "studies/default-full.yaml": ("default-full", 49, 8),
