@@ -503,3 +503,17 @@ def test_networks_beside_the_paper():
     assert f"| {listed(deep['mean_similarity'])} | .44 |" in front
     steps = larger_steps("block_metrics")["mean_similarity"].item()
     assert f"near its authors', it is {short(steps)}." in " ".join(front.split())
+
+
+def test_precision_on_cifar():
+    """What config/PROTOCOL.md says of it."""
+    text = " ".join((PUBLISHED.parents[1] / "config/PROTOCOL.md").read_text().split())
+    half, full = table("precision-cifar10", "runs").sort_values("precision")["test_accuracy"]
+    assert f"{100 * half:.1f} % in bfloat16 and {100 * full:.1f} % in float32" in text
+    blocks = table("precision-cifar10", "block_metrics").sort_values("precision")
+    assert (
+        f"mean similarity {' and '.join(short(v, 3) for v in blocks['mean_similarity'])}," in text
+    )
+    assert f"above .9 {' and '.join(short(v, 3) for v in blocks['fraction_above'])} (three" in text
+    seeds = cifar("cross_seed").query("depth == 14")["value_mean"].mean()
+    assert f"of two seeds {short(seeds)}." in text
