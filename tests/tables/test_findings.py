@@ -1,59 +1,32 @@
-"""The numbers of results/published/FINDINGS.md and README.md are those of the published tables.
+"""The numbers of results/published/FINDINGS.md are those of the published tables.
 
 Each test computes the numbers of one section and looks for them in its text, as rounded there.
 """
 
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "results/published"
+from ..published import (
+    PUBLISHED,
+    cifar,
+    deepest,
+    from_to,
+    larger_steps,
+    listed,
+    ranged,
+    short,
+    table,
+)
+
 TEXT = (PUBLISHED / "FINDINGS.md").read_text()
-
-
-def table(study: str, name: str) -> pd.DataFrame:
-    return pd.read_csv(PUBLISHED / study / "tables" / f"{name}.csv")
-
-
-def cifar(name: str) -> pd.DataFrame:
-    return table("cifar10-sixteenth", name)
-
-
-def deepest(name: str) -> pd.DataFrame:
-    """A table of ResNet-56, one network."""
-    return table("cifar10-sixteenth-larger", name).query("depth == 56")
-
-
-def larger_steps(name: str) -> pd.DataFrame:
-    """A table of ResNet-38 with five times the learning rate, one network."""
-    return table("cifar10-sixteenth-larger", name).query("depth == 38")
 
 
 def section(title: str) -> str:
     """The text below a heading, on one line."""
     (text,) = re.findall(rf"^### {re.escape(title)}\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S)
     return " ".join(text.split())
-
-
-def short(value: float, digits: int = 2) -> str:
-    """As the page writes it: .093, not 0.093."""
-    return f"{value:.{digits}f}".removeprefix("0")
-
-
-def listed(values, digits: int = 2) -> str:
-    return ", ".join(short(value, digits) for value in values)
-
-
-def ranged(values: pd.Series, digits: int) -> str:
-    low, high = values.min(), values.max()
-    return f"{short(values.mean(), digits)} ({short(low, digits)} to {short(high, digits)})"
-
-
-def from_to(values: pd.Series, digits: int = 0) -> str:
-    low, high = short(values.min(), digits), short(values.max(), digits)
-    return low if low == high else f"{low} to {high}"
 
 
 def inside(layers: pd.DataFrame, column: str, first: int, last: int) -> tuple[str, str]:
@@ -452,68 +425,3 @@ def test_penalty():
     assert (
         f"is {' and '.join(without)} without the penalty, {' and '.join(with_it)} with it" in text
     )
-
-
-def test_networks_beside_the_paper():
-    """The table of results/published/README.md."""
-    text = (PUBLISHED / "README.md").read_text()
-    rows = cifar("block_metrics").merge(cifar("runs")[["run", "test_accuracy"]], on="run")
-
-    def spread(values: pd.Series, digits: int) -> str:
-        return f"{short(values.mean(), digits)} ± {short(values.std(), digits)}"
-
-    for depth, networks in rows.groupby("depth"):
-        row = re.search(rf"^\| ResNet-{depth}, {len(networks)} seeds \|.*$", text, re.M)[0]
-        for column, digits in (("fraction_above", 3), ("mean_similarity", 2), ("first_last", 2)):
-            assert spread(networks[column], digits) in row
-        assert f"| {spread(100 * networks['test_accuracy'], 1)} % |" in row
-        runs = ", ".join(str(run) for run in networks["longest_run"])
-        assert f"| {runs} of {depth - 1} (" in row
-
-    (deep,) = deepest("block_metrics").to_dict("records")
-    accuracy = 100 * deepest("runs")["test_accuracy"].item()
-    row = (
-        f"| {accuracy:.1f} % | {short(deep['fraction_above'], 3)} | {deep['longest_run']} of 55 "
-        f"({deep['run_start']}-{deep['run_end']}) | {short(deep['mean_similarity'])} "
-        f"| {short(deep['first_last'])} |"
-    )
-    assert f"| ResNet-56, seed 0 | .005 {row}" in text
-    theirs = deepest("comparison_with_paper").query("quantity == 'test_accuracy'")["paper_mean"]
-    words = f"{100 * theirs.item():.1f} % for ResNet-56 on 6 % of the images, ten seeds; ours has"
-    assert f"{words} {accuracy:.1f}." in " ".join(text.split())
-
-    (steps,) = larger_steps("block_metrics").to_dict("records")
-    accuracy = 100 * larger_steps("runs")["test_accuracy"].item()
-    row = (
-        f"| {accuracy:.1f} % | {short(steps['fraction_above'], 3)} | {steps['longest_run']} of 37 "
-        f"({steps['run_start']}-{steps['run_end']}) | **{short(steps['mean_similarity'])}** "
-        f"| {short(steps['first_last'])} |"
-    )
-    assert f"| ResNet-38, learning rate .05, seed 0 | .005 {row}" in text
-    before = rows.query("depth == 38 and seed == 0")["test_accuracy"].item()
-    assert f"{accuracy:.1f} % in place of {100 * before:.1f} (the same seed" in " ".join(
-        text.split()
-    )
-
-    # What the project's first page says of ResNet-38.
-    front = (PUBLISHED.parents[1] / "README.md").read_text()
-    deep = rows[rows["depth"] == 38]
-    assert f"| {listed(deep['fraction_above'], 3)} | {short(0.089, 3)} |" in front
-    assert f"| {listed(deep['longest_run'], 0)} | 7 |" in front
-    assert f"| {listed(deep['mean_similarity'])} | .44 |" in front
-    steps = larger_steps("block_metrics")["mean_similarity"].item()
-    assert f"near its authors', it is {short(steps)}." in " ".join(front.split())
-
-
-def test_precision_on_cifar():
-    """What config/PROTOCOL.md says of it."""
-    text = " ".join((PUBLISHED.parents[1] / "config/PROTOCOL.md").read_text().split())
-    half, full = table("precision-cifar10", "runs").sort_values("precision")["test_accuracy"]
-    assert f"{100 * half:.1f} % in bfloat16 and {100 * full:.1f} % in float32" in text
-    blocks = table("precision-cifar10", "block_metrics").sort_values("precision")
-    assert (
-        f"mean similarity {' and '.join(short(v, 3) for v in blocks['mean_similarity'])}," in text
-    )
-    assert f"above .9 {' and '.join(short(v, 3) for v in blocks['fraction_above'])} (three" in text
-    seeds = cifar("cross_seed").query("depth == 14")["value_mean"].mean()
-    assert f"of two seeds {short(seeds)}." in text
