@@ -209,6 +209,7 @@ class Distances:
     def __init__(self, centred: Centred, fitted: Any = None):
         self.x = centred.x
         self.squares = np.vecdot(self.x, self.x)
+        self.rounding = ROUNDING * float(np.finfo(self.x.dtype).eps) * self.x.shape[1] ** 0.5
         self._last: tuple[tuple[int, int], np.ndarray] | None = None
 
     def squared(self, start: int, stop: int) -> np.ndarray:
@@ -217,8 +218,10 @@ class Distances:
             found = self.x[start:stop] @ (-2 * self.x[start:]).T
             found += self.squares[start:stop, None]
             found += self.squares[start:]
-            # Rounding can leave equal examples just below zero apart.
-            np.maximum(found, 0, out=found)
+            # Equal examples are apart by rounding alone, more or less of it by processor; the root
+            # would make 1e-8 of 1e-16.
+            near = self.rounding * (self.squares[start:stop, None] + self.squares[start:])
+            found[found <= near] = 0
             np.fill_diagonal(found, 0)
             self._last = (start, stop), found
         return self._last[1]
