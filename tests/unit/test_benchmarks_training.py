@@ -132,9 +132,9 @@ def test_the_page_says_what_the_published_results_say():
 
     def said(part, label):
         (line,) = (line for line in parts[part]["lines"] if line["label"].startswith(label))
-        digits = -int(np.floor(np.log10(line["se"])))  # one digit of the error, as the page has it
-        value, error = (f"{line[key]:,.{max(digits, 0)}f}" for key in ("value", "se"))
-        return f"{value.removeprefix('0')} ± {error.removeprefix('0')}"
+        measured = {name: line[name] for name in ("label", "value", "se", "unit", "rounds")}
+        written = report._with_error(Line(**measured))
+        return re.sub(r"\b0\.", ".", written)
 
     for label in (
         "repatlas / bare loop (",

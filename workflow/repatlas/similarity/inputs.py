@@ -156,6 +156,11 @@ class Centred(NamedTuple):
     rounding: float = 0.0
 
 
+def product_rounding(features: int) -> float:
+    """What rounding in float64 leaves of an inner product of two unit vectors, at most."""
+    return ROUNDING * float(np.finfo(np.float64).eps) * features**0.5
+
+
 def centre(x: np.ndarray, dtype: Any = np.float64) -> Centred:
     """The centred features, of `dtype`, of `x` (examples, features).
 

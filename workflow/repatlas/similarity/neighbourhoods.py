@@ -8,7 +8,14 @@ from scipy.stats import kendalltau, rankdata
 from repatlas.errors import ConfigError
 from repatlas.grams import pack
 from repatlas.similarity.forms import compare_forms, of_centred
-from repatlas.similarity.inputs import ROUNDING, Centred, Layers, centre, shared_examples
+from repatlas.similarity.inputs import (
+    ROUNDING,
+    Centred,
+    Layers,
+    centre,
+    product_rounding,
+    shared_examples,
+)
 from repatlas.similarity.measure import Invariance as Inv
 from repatlas.similarity.measure import Measure, choice, is_whole, measure
 from repatlas.similarity.profiles import Centring, Distances, sums
@@ -117,7 +124,7 @@ def _dissimilarities(x: np.ndarray, rdm: str, comparison: str) -> tuple[np.ndarr
 
 def _rdm(x: np.ndarray, centred: Centred, rdm: str) -> tuple[np.ndarray, float]:
     """The dissimilarities (pairs,), NaN where an example has no direction, and their rounding."""
-    unit = _rounding(x.shape[1])
+    unit = product_rounding(x.shape[1])
     if "euclidean" in rdm:
         squared = pack(Distances(centred).squared(0, len(x)))
         largest = float(squared.max())
@@ -133,11 +140,6 @@ def _rdm(x: np.ndarray, centred: Centred, rdm: str) -> tuple[np.ndarray, float]:
     length[length <= ROUNDING * np.finfo(np.float64).eps * size] = np.nan
     x /= length
     return 1 - pack(x @ x.T), unit
-
-
-def _rounding(features: int) -> float:
-    """What rounding leaves of an inner product of two unit vectors, at most."""
-    return ROUNDING * float(np.finfo(np.float64).eps) * features**0.5
 
 
 def _levels(values: np.ndarray, rounding: float) -> np.ndarray:
@@ -161,7 +163,7 @@ def _kendall(x: np.ndarray, y: np.ndarray) -> float:
 def _neighbours(x: np.ndarray, k: int, metric: str) -> np.ndarray:
     """The k nearest other examples (examples, k) of each of the centred examples `x`."""
     squares = np.vecdot(x, x)
-    rounding = _rounding(x.shape[1])
+    rounding = product_rounding(x.shape[1])
     if metric == "cosine":
         # An example at the very mean has no direction: its cosine with any other is taken as 0.
         norms = np.sqrt(squares)[:, None]

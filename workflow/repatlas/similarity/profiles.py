@@ -18,7 +18,7 @@ import numpy as np
 
 from repatlas.grams import pack
 from repatlas.memory import STRIPS
-from repatlas.similarity.inputs import Centred, Layers, centre, shared_examples
+from repatlas.similarity.inputs import Centred, Layers, centre, product_rounding, shared_examples
 from repatlas.similarity.scores import BROKEN, DEAD
 from repatlas.similarity.tiles import inner_products, squared_norms
 
@@ -209,7 +209,6 @@ class Distances:
     def __init__(self, centred: Centred, fitted: Any = None):
         self.x = centred.x
         self.squares = np.vecdot(self.x, self.x)
-        self.rounding = ROUNDING * float(np.finfo(self.x.dtype).eps) * self.x.shape[1] ** 0.5
         self._last: tuple[tuple[int, int], np.ndarray] | None = None
 
     def squared(self, start: int, stop: int) -> np.ndarray:
@@ -220,7 +219,8 @@ class Distances:
             found += self.squares[start:]
             # Equal examples are apart by rounding alone, more or less of it by processor; the root
             # would make 1e-8 of 1e-16.
-            near = self.rounding * (self.squares[start:stop, None] + self.squares[start:])
+            near = self.squares[start:stop, None] + self.squares[start:]
+            near *= product_rounding(self.x.shape[1])
             found[found <= near] = 0
             np.fill_diagonal(found, 0)
             self._last = (start, stop), found
